@@ -1,0 +1,241 @@
+"""What is declared. Frozen; every name is checked by the loader, which also resolves references.
+
+Units: memory in MiB, CPU in cores (thousandths at most), times in seconds, written `30s`, `5m`, `2h` in files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$")]
+Host = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$", max_length=253),
+]
+Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]{0,127}$")]
+Version = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}$")]
+Percent = Annotated[int, Field(ge=0, le=100)]
+
+_DURATION = re.compile(r"^([0-9]{1,6})(s|m|h|d)$")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _seconds(value: Any) -> Any:
+    match = _DURATION.match(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("a duration is a whole number and a unit, as in 30s, 5m, 2h or 1d")
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+Duration = Annotated[
+    int,
+    BeforeValidator(_seconds),
+    Field(json_schema_extra={"type": "string", "pattern": _DURATION.pattern}),
+]
+"""Seconds."""
+
+
+class Management(StrEnum):
+    """Managed: Plantroom changes it. Observed: it is watched, never changed. External: it is known by name only."""
+
+    MANAGED = "managed"
+    OBSERVED = "observed"
+    EXTERNAL = "external"
+
+
+class Declared(BaseModel):
+    """Base of everything in the files: frozen, and nothing in it that is not known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Managed(Declared):
+    management: Management = Management.MANAGED
+
+
+class Person(Declared):
+    """A named person. `account` is the local account by which the kernel names them on the Unix socket."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    account: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class Scale(Declared):
+    """How many instances of a process type an environment has, and what each may use."""
+
+    instances: Annotated[int, Field(ge=0, le=100)] = 1
+    memory_mib: Annotated[int, Field(ge=1, le=1048576)] = 128
+    cpus: Annotated[float, Field(gt=0, le=256)] = 0.1
+
+
+class Application(Managed):
+    """`release` is what a new environment starts on, unless the environment says otherwise."""
+
+    release: Version
+    processes: Mapping[Name, Scale] = Field(min_length=1)
+
+
+class Stage(Declared):
+    pass
+
+
+class Region(Declared):
+    pass
+
+
+class ServerPool(Managed):
+    """`servers` interchangeable servers, named `<pool>-1`, `<pool>-2`, …, each with this memory and these CPUs."""
+
+    region: Name
+    servers: Annotated[int, Field(ge=1, le=1000)]
+    memory_mib: Annotated[int, Field(ge=16, le=16777216)] = 4096
+    cpus: Annotated[float, Field(gt=0, le=1024)] = 4
+
+
+class DatabasePool(Managed):
+    region: Name
+
+
+class Secret(Declared):
+    """Exactly one of the two; the value is read when an instance starts and is stored nowhere."""
+
+    env: Variable | None = None
+    file: Annotated[str, Field(min_length=1)] | None = None
+
+
+class EnvironmentState(StrEnum):
+    LIVE = "live"
+    SUSPENDED = "suspended"
+    RETIRED = "retired"
+
+
+class Environment(Managed):
+    """One client at one stage. `server_pools` empty means: every pool that the client's residency allows.
+    `database_pool` None means: no database. `go_live` None means: at once."""
+
+    application: Name
+    release: Version | None = None
+    server_pools: tuple[Name, ...] = ()
+    database_pool: Name | None = None
+    file_store: bool = True
+    hosts: tuple[Host, ...] = Field(min_length=1)
+    values: Mapping[Variable, str] = Field(default_factory=dict)
+    secrets: Mapping[Variable, Secret] = Field(default_factory=dict)
+    instances: Mapping[Name, Annotated[int, Field(ge=0, le=100)]] = Field(default_factory=dict)
+    go_live: date | None = None
+    state: EnvironmentState = EnvironmentState.LIVE
+
+
+class Client(Managed):
+    """`residency`: the regions in which this client's data may be; empty means any. `ring` orders its changes."""
+
+    title: str = ""
+    residency: tuple[Name, ...] = ()
+    ring: Name
+    environments: Mapping[Name, Environment] = Field(min_length=1)
+
+
+class Ring(Declared):
+    """An ordered cohort. `concurrency` is a count or a percentage of the ring (rounded down, at least 1).
+
+    The ring is stopped when `max_unhealthy` environments or `max_unhealthy_percent` of it are unhealthy, whichever
+    is met first. During the soak an environment is unhealthy when its share of 5xx answers is above
+    `max_errors_percent`. No data holds the ring, and stops it after `unknown_deadline`.
+    """
+
+    name: Name
+    concurrency: Annotated[int, Field(ge=1, le=10000)] | Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]?%$|^100%$")] = 1
+    soak: Duration = 0
+    max_unhealthy: Annotated[int, Field(ge=1)] = 1
+    max_unhealthy_percent: Annotated[int, Field(ge=1, le=100)] = 100
+    max_errors_percent: Percent = 5
+    unknown_deadline: Duration = 300
+
+
+class Bounds(Declared):
+    """How much one plan may delete; met by count or by percentage, whichever is smaller."""
+
+    max_deletions: Annotated[int, Field(ge=0)] = 5
+    max_deletions_percent: Percent = 10
+
+
+class Allowances(Declared):
+    """What may be deleted although it holds data, each by name (`client/stage`)."""
+
+    delete_environments: tuple[str, ...] = ()
+    delete_databases: tuple[str, ...] = ()
+    delete_file_stores: tuple[str, ...] = ()
+    dirty_tree: bool = False
+    """Production may be planned from a Git tree with uncommitted changes, or from no Git tree at all."""
+
+
+class Settings(Declared):
+    """`keep_retired`: how long a retired environment's final dump and files are kept."""
+
+    name: Name
+    platform: Literal["local", "sim"] = "local"
+    production_stages: tuple[Name, ...] = ("production",)
+    drain_timeout: Duration = 30
+    lock_timeout_ms: Annotated[int, Field(ge=1, le=600000)] = 2000
+    keep_retired: Duration = 90 * 86400
+    bounds: Bounds = Bounds()
+    allow: Allowances = Allowances()
+
+
+class Estate(Declared):
+    """Everything that is declared. Mappings keep the order of the files, which has no meaning but for rings."""
+
+    estate: Settings
+    people: Mapping[Name, Person] = Field(min_length=1)
+    applications: Mapping[Name, Application] = Field(default_factory=dict)
+    stages: Mapping[Name, Stage] = Field(default_factory=dict)
+    regions: Mapping[Name, Region] = Field(default_factory=dict)
+    server_pools: Mapping[Name, ServerPool] = Field(default_factory=dict)
+    database_pools: Mapping[Name, DatabasePool] = Field(default_factory=dict)
+    rings: tuple[Ring, ...] = ()
+    clients: Mapping[Name, Client] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where something is declared; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing that is wrong in the files: where, at which path, what is wrong, and what would be right."""
+
+    source: Source
+    path: str
+    wrong: str
+    right: str
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.path}: {self.wrong}. {self.right}"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An estate that has no mistakes. `commit` is the Git commit of its directory, or "" outside of Git; `dirty` is
+    true when files differ from that commit (always, outside of Git). `content` is the digest of the files' data."""
+
+    estate: Estate
+    commit: str
+    dirty: bool
+    content: str
+    sources: Mapping[str, Source] = field(repr=False, default_factory=dict)
+    """By path, for instance `clients/harbour/environments/production`."""

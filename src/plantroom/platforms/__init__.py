@@ -1,0 +1,1 @@
+"""Where servers, databases and traffic really live: one contract, one adapter each."""
