@@ -12,15 +12,20 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$")]
-Host = Annotated[
-    str,
-    StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$", max_length=253),
-]
-Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]{0,127}$")]
-Version = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}$")]
+NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"
+HOST_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$"
+VARIABLE_PATTERN = r"^[A-Z_][A-Z0-9_]{0,127}$"
+VERSION_PATTERN = r"^[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}$"
+SHARE_PATTERN = r"^([1-9][0-9]?|100)%$"
+LINE_PATTERN = r"^[^\x00-\x1f\x7f]+$"
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+Host = Annotated[str, StringConstraints(pattern=HOST_PATTERN, max_length=253)]
+Variable = Annotated[str, StringConstraints(pattern=VARIABLE_PATTERN)]
+Version = Annotated[str, StringConstraints(pattern=VERSION_PATTERN)]
+Share = Annotated[str, StringConstraints(pattern=SHARE_PATTERN)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 _DURATION = re.compile(r"^([0-9]{1,6})(s|m|h|d)$")
@@ -30,8 +35,20 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 def _seconds(value: Any) -> Any:
     match = _DURATION.match(value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError("a duration is a whole number and a unit, as in 30s, 5m, 2h or 1d")
+        raise ValueError("not a duration")
     return int(match[1]) * _SECONDS[match[2]]
+
+
+def _thousandths(value: float) -> float:
+    if round(value * 1000) / 1000 != value:
+        raise ValueError("finer than a thousandth of a core")
+    return value
+
+
+def _reachable(value: str) -> str:
+    if "\x00" in value:
+        raise ValueError("a NUL character, which no environment variable can hold")
+    return value
 
 
 Duration = Annotated[
@@ -40,6 +57,12 @@ Duration = Annotated[
     Field(json_schema_extra={"type": "string", "pattern": _DURATION.pattern}),
 ]
 """Seconds."""
+
+Cpus = Annotated[float, Field(gt=0, le=1024), AfterValidator(_thousandths)]
+"""Cores, in steps of a thousandth."""
+
+Text = Annotated[str, AfterValidator(_reachable)]
+"""What an environment variable can hold."""
 
 
 class Management(StrEnum):
@@ -57,14 +80,16 @@ class Declared(BaseModel):
 
 
 class Managed(Declared):
+    """Base of what Plantroom can change, watch, or merely know."""
+
     management: Management = Management.MANAGED
 
 
 class Person(Declared):
     """A named person. `account` is the local account by which the kernel names them on the Unix socket."""
 
-    name: Annotated[str, Field(min_length=1, max_length=200)]
-    account: Annotated[str, Field(min_length=1, max_length=64)]
+    name: Annotated[str, StringConstraints(pattern=LINE_PATTERN, max_length=200)]
+    account: Annotated[str, StringConstraints(pattern=LINE_PATTERN, max_length=64)]
 
 
 class Scale(Declared):
@@ -72,7 +97,7 @@ class Scale(Declared):
 
     instances: Annotated[int, Field(ge=0, le=100)] = 1
     memory_mib: Annotated[int, Field(ge=1, le=1048576)] = 128
-    cpus: Annotated[float, Field(gt=0, le=256)] = 0.1
+    cpus: Cpus = 0.1
 
 
 class Application(Managed):
@@ -83,11 +108,11 @@ class Application(Managed):
 
 
 class Stage(Declared):
-    pass
+    """What an environment is for: `development`, `testing`, `uat`, `production` …"""
 
 
 class Region(Declared):
-    pass
+    """Where pools are, and where a client's data may have to stay."""
 
 
 class ServerPool(Managed):
@@ -96,10 +121,12 @@ class ServerPool(Managed):
     region: Name
     servers: Annotated[int, Field(ge=1, le=1000)]
     memory_mib: Annotated[int, Field(ge=16, le=16777216)] = 4096
-    cpus: Annotated[float, Field(gt=0, le=1024)] = 4
+    cpus: Cpus = 4
 
 
 class DatabasePool(Managed):
+    """One database engine, whose capacity many environments share."""
+
     region: Name
 
 
@@ -107,7 +134,7 @@ class Secret(Declared):
     """Exactly one of the two; the value is read when an instance starts and is stored nowhere."""
 
     env: Variable | None = None
-    file: Annotated[str, Field(min_length=1)] | None = None
+    file: Annotated[str, StringConstraints(pattern=LINE_PATTERN)] | None = None
 
 
 class EnvironmentState(StrEnum):
@@ -126,7 +153,7 @@ class Environment(Managed):
     database_pool: Name | None = None
     file_store: bool = True
     hosts: tuple[Host, ...] = Field(min_length=1)
-    values: Mapping[Variable, str] = Field(default_factory=dict)
+    values: Mapping[Variable, Text] = Field(default_factory=dict)
     secrets: Mapping[Variable, Secret] = Field(default_factory=dict)
     instances: Mapping[Name, Annotated[int, Field(ge=0, le=100)]] = Field(default_factory=dict)
     go_live: date | None = None
@@ -151,7 +178,7 @@ class Ring(Declared):
     """
 
     name: Name
-    concurrency: Annotated[int, Field(ge=1, le=10000)] | Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]?%$|^100%$")] = 1
+    concurrency: Annotated[int, Field(ge=1, le=10000)] | Share = 1
     soak: Duration = 0
     max_unhealthy: Annotated[int, Field(ge=1)] = 1
     max_unhealthy_percent: Annotated[int, Field(ge=1, le=100)] = 100
@@ -177,13 +204,15 @@ class Allowances(Declared):
 
 
 class Settings(Declared):
-    """`keep_retired`: how long a retired environment's final dump and files are kept."""
+    """`keep_retired`: how long a retired environment's final dump and files are kept. `concurrency`: how
+    many environments an apply changes at once."""
 
     name: Name
     platform: Literal["local", "sim"] = "local"
     production_stages: tuple[Name, ...] = ("production",)
     drain_timeout: Duration = 30
     lock_timeout_ms: Annotated[int, Field(ge=1, le=600000)] = 2000
+    concurrency: Annotated[int, Field(ge=1, le=1000)] = 4
     keep_retired: Duration = 90 * 86400
     bounds: Bounds = Bounds()
     allow: Allowances = Allowances()
@@ -217,7 +246,8 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One thing that is wrong in the files: where, at which path, what is wrong, and what would be right."""
+    """One thing that is wrong in the files: where, at which path, what is wrong, and what would be right. `path` is
+    empty where a file cannot be read that far."""
 
     source: Source
     path: str
@@ -225,7 +255,8 @@ class Mistake:
     right: str
 
     def __str__(self) -> str:
-        return f"{self.source}: {self.path}: {self.wrong}. {self.right}"
+        where = f"{self.path}: " if self.path else ""
+        return f"{self.source}: {where}{self.wrong}. {self.right}"
 
 
 @dataclass(frozen=True, slots=True)

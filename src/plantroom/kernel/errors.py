@@ -1,14 +1,14 @@
 """One drawn hierarchy of errors. Each says subject, value, limit and remedy, and carries a code that the docs list.
 
-    PlantroomError
-    ├── EstateError        PR1xx  what is declared is wrong (carries every mistake, with file, line and column)
-    ├── PlanError          PR2xx  a plan cannot be made, or no longer fits
-    ├── ArtefactError      PR3xx  an artefact cannot be built, found or trusted
-    ├── PlatformError      PR4xx  servers, databases or traffic did not do what was asked
-    ├── LedgerError        PR5xx  the ledger cannot be written, read or believed
-    ├── AccessError        PR6xx  the caller may not do this
-    ├── ReleaseError       PR7xx  a release or train cannot go on
-    └── EngineError        PR8xx  a part that Plantroom runs on is missing or does not answer
+PlantroomError
+├── EstateError        PR1xx  what is declared is wrong (carries every mistake, with file, line and column)
+├── PlanError          PR2xx  a plan cannot be made, or no longer fits
+├── ArtefactError      PR3xx  an artefact cannot be built, found or trusted
+├── PlatformError      PR4xx  servers, databases or traffic did not do what was asked
+├── LedgerError        PR5xx  the ledger cannot be written, read or believed
+├── AccessError        PR6xx  the caller may not do this
+├── ReleaseError       PR7xx  a release or train cannot go on
+└── EngineError        PR8xx  a part that Plantroom runs on is missing or does not answer
 """
 
 from __future__ import annotations

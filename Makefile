@@ -1,0 +1,39 @@
+# Two commands do all the set-up: `make demo` and `make test`. Bare `make` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The virtual environment is made anew when the lock changes, and only then.
+READY := $(VENV)/.ready
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+$(READY): uv.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=…"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv sync --quiet --frozen --all-extras --python $(BIN)/python
+	@touch $@
+
+demo: $(READY) ## the main job on embedded engines: six clients, a release night under traffic (KEEP=1 leaves it up)
+	@$(BIN)/python examples/demo.py $(if $(KEEP),--keep)
+
+test: $(READY) ## all tests
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+
+lint: $(READY) ## ruff, mypy strict, import contracts
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+format: $(READY) ## put the code into form
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+bench: $(READY) ## benchmarks against a peer or a limit (ONLY=plan runs one)
+	@for b in $(if $(ONLY),$(ONLY),$(basename $(notdir $(filter-out bench/__init__.py bench/record.py,$(wildcard bench/*.py))))); do \
+		$(BIN)/python -m bench.$$b || exit 1; done
+
+clean: ## remove the virtual environment and caches
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+.PHONY: help demo test lint format bench clean

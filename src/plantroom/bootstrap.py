@@ -1,0 +1,104 @@
+"""The only wiring: every room gets here what it needs from the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from plantroom.delivery.artefacts.service import Artefacts, Catalogue
+from plantroom.delivery.tenancy import activities as tenancy_activities
+from plantroom.delivery.tenancy import workflow as tenancy_workflow
+from plantroom.delivery.tenancy.service import TenancyService
+from plantroom.delivery.trains import activities as trains_activities
+from plantroom.delivery.trains import workflow as trains_workflow
+from plantroom.delivery.trains.service import TrainService
+from plantroom.kernel.errors import EngineError
+from plantroom.ledger.service import Journal, Ledger
+from plantroom.platforms.contract import Platform
+from plantroom.platforms.local import LocalPlatform, LocalPorts
+from plantroom.rollout import activities as rollout_activities
+from plantroom.rollout import workflow as rollout_workflow
+from plantroom.rollout.service import Reconciler
+from plantroom.runtime import clock, faults
+from plantroom.runtime.database import Database
+from plantroom.runtime.settings import Settings
+from plantroom.runtime.temporal import TemporalCourier
+
+ORIGIN = "plantroom/ledger"
+"""The name under which checkpoints are signed."""
+
+WORKFLOWS = [
+    rollout_workflow.EnvironmentChange,
+    tenancy_workflow.Observe,
+    tenancy_workflow.Apply,
+    tenancy_workflow.GoLive,
+    trains_workflow.ReleaseTrain,
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What the API and the worker share. No platform: the API never touches one."""
+
+    settings: Settings
+    database: Database
+    ledger: Ledger
+    catalogue: Catalogue
+    courier: TemporalCourier
+    tenancy: TenancyService
+    trains: TrainService
+
+
+def artefacts(settings: Settings) -> Artefacts:
+    return Artefacts(settings.home / "artefacts")
+
+
+def core(settings: Settings, estate: Path) -> Core:
+    """Raises EngineError PR807 when an engine's address is not known."""
+    if settings.database_url is None or settings.temporal_address is None:
+        raise EngineError(
+            "PR807",
+            "the engines' addresses",
+            value="are not known",
+            remedy="Start with `plantroom up`, or set PLANTROOM_DATABASE_URL and PLANTROOM_TEMPORAL_ADDRESS",
+        )
+    database = Database(settings.database_url)
+    ledger = Ledger(database, settings.home / "ledger", ORIGIN, clock.now)
+    catalogue = Catalogue(artefacts(settings))
+    courier = TemporalCourier(settings.temporal_address, settings.temporal_namespace)
+    tenancy = TenancyService(database, ledger, estate, catalogue, courier, clock.now)
+    trains = TrainService(database, ledger, tenancy, catalogue, courier, clock.now)
+    return Core(settings, database, ledger, catalogue, courier, tenancy, trains)
+
+
+def platform(settings: Settings) -> LocalPlatform:
+    """Raises EngineError PR807 when the balancer's ports are not known."""
+    if settings.http_port is None or settings.https_port is None:
+        raise EngineError("PR807", "the balancer's ports", value="are not known", remedy="Start with `plantroom up`")
+    return LocalPlatform(
+        settings.home, artefacts(settings).layout, LocalPorts(http=settings.http_port, https=settings.https_port)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What the worker has beyond the core: the platform, and everything that acts on it."""
+
+    platform: Platform
+    rollout: rollout_activities.Activities
+    tenancy: tenancy_activities.Activities
+    trains: trains_activities.Activities
+    reconciler: Reconciler
+
+
+def hands(core: Core, platform: Platform) -> Hands:
+    journal = Journal(core.database, core.ledger, faults.from_environment())
+    return Hands(
+        platform,
+        rollout_activities.Activities(
+            core.database, journal, platform, core.catalogue, core.settings.home / "archive", clock.now
+        ),
+        tenancy_activities.Activities(core.database, core.ledger, journal, platform, core.catalogue, clock.now),
+        trains_activities.Activities(core.database, core.ledger, journal, platform, clock.now),
+        Reconciler(core.database, core.ledger, platform, clock.now),
+    )

@@ -1,0 +1,192 @@
+"""Building: a source directory with a build definition becomes an artefact. Same source, same lock, same digest."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from plantroom.delivery.artefacts import archive, definition, install
+from plantroom.delivery.artefacts.definition import Definition, ProcessPart
+from plantroom.delivery.artefacts.layout import Layout
+from plantroom.delivery.artefacts.model import ANY_PLATFORM, Artefact, ArtefactKind, Schema
+from plantroom.kernel.digest import sha256
+from plantroom.kernel.errors import ArtefactError
+from plantroom.platforms.contract import ProcessKind, ProcessSpec, Script
+
+_NEVER = (
+    "__pycache__",
+    "*.pyc",
+    ".git",
+    ".hg",
+    ".svn",
+    ".venv",
+    ".DS_Store",
+    ".pytest_cache",
+    ".mypy_cache",
+    ".ruff_cache",
+)
+"""Names that are no part of a source, at any depth."""
+_PYTHON_ENVIRONMENT = {
+    "PYTHONPATH": "{app}/lib:{app}/app",
+    "PYTHONNOUSERSITE": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+"""What is in the artefact runs, nothing from the user's home, and nothing is written into it, not even by root."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """Files by their path in the artefact."""
+
+    title: str
+    entries: Mapping[str, Path]
+
+
+def build(directory: Path, layout: Layout) -> Artefact:
+    """Build the artefact of a source directory and keep it in `layout`. The same content again is no work.
+
+    Raises ArtefactError: PR310 a build definition with mistakes, PR311 a lock that is not exact, PR312 dependencies
+    that cannot be installed, PR313 a version that exists with other content, PR314 a source that cannot be packed.
+    """
+    wanted = definition.read(directory)
+    kind = ArtefactKind.FILES if wanted.python is None else ArtefactKind.PYTHON
+    with layout.staging() as scratch:
+        layers = [*_dependencies(wanted, directory, scratch), _sources(wanted, directory, kind)]
+        _refuse_collisions(layers)
+        packed: list[tuple[str, Path]] = []
+        for layer in layers:
+            path = scratch / f"{layer.title}.tar"
+            with path.open("wb") as stream:
+                archive.pack(layer.entries, stream)
+            packed.append((layer.title, path))
+        return layout.add(_describe(wanted, directory, kind), packed)
+
+
+def _describe(wanted: Definition, directory: Path, kind: ArtefactKind) -> Artefact:
+    python = kind is ArtefactKind.PYTHON
+    locks = [
+        (directory / part.requirements).read_bytes() for part in (wanted.python, wanted.binaries) if part is not None
+    ]
+    return Artefact(
+        digest="",
+        application=wanted.application,
+        version=wanted.version,
+        kind=kind,
+        platform=install.platform_tag() if locks else ANY_PLATFORM,
+        python=install.python_minor() if python else "",
+        lock=f"sha256:{sha256(b''.join(locks))}" if locks else "",
+        processes=tuple(_process(name, part) for name, part in sorted(wanted.processes.items())),
+        environment=_PYTHON_ENVIRONMENT if python else {},
+        workdir="{app}/app" if python else "{app}",
+        schema=_schema(wanted, directory),
+    )
+
+
+def _process(name: str, part: ProcessPart) -> ProcessSpec:
+    return ProcessSpec(
+        name=name,
+        kind=ProcessKind.WORKER if part.health is None else ProcessKind.WEB,
+        command=part.command,
+        health_path=part.health,
+        start_timeout_s=part.start_timeout,
+        stop_grace_s=part.stop_grace,
+        singleton=part.singleton,
+    )
+
+
+def _schema(wanted: Definition, directory: Path) -> Schema | None:
+    part = wanted.database
+    if part is None:
+        return None
+    unchanged = part.previous is not None and part.migrate is None
+    release = part.previous if unchanged and part.previous is not None else wanted.version
+    initial = _script(release, directory / part.initial)
+    if part.migrate is None:
+        return Schema(release, initial)
+    return Schema(release, initial, part.previous, _script(release, directory / part.migrate))
+
+
+def _script(release: str, path: Path) -> Script:
+    try:
+        sql = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArtefactError("PR314", str(path), value=str(error), remedy="A script is text in UTF-8") from error
+    return Script(release, sha256(sql.encode()), sql)
+
+
+def _dependencies(wanted: Definition, directory: Path, scratch: Path) -> Iterable[_Layer]:
+    if wanted.python is not None:
+        lock = directory / wanted.python.requirements
+        install.install(lock.resolve(), scratch / "lib")
+        yield _Layer("lib", {**_below(scratch / "lib", "lib/"), "python.lock": lock})
+    if wanted.binaries is not None:
+        lock = directory / wanted.binaries.requirements
+        install.install(lock.resolve(), scratch / "binaries")
+        there = _below(scratch / "binaries", "")
+        absent = [name for name in wanted.binaries.take if name not in there]
+        if absent:
+            programs = ", ".join(name for name in sorted(there) if name.startswith("bin/")) or "none"
+            raise ArtefactError(
+                "PR314",
+                f"binaries.take: {', '.join(absent)}",
+                value="not in the wheels",
+                limit=f"they have: {programs}",
+            )
+        yield _Layer("binaries", {**{name: there[name] for name in wanted.binaries.take}, "binaries.lock": lock})
+
+
+def _sources(wanted: Definition, directory: Path, kind: ArtefactKind) -> _Layer:
+    """The application's own files: each source over those before it, without what the definition already carries."""
+    carried = {(directory / definition.FILE).resolve()}
+    carried.update((directory / name).resolve() for name in wanted.files().values())
+    prefix = "app/" if kind is ArtefactKind.PYTHON else ""
+    entries: dict[str, Path] = {}
+    for source in wanted.sources:
+        root = directory / source
+        for name, path in install.files_below(root).items():
+            if path.name == definition.FILE or path.resolve() in carried or _left_out(name, wanted):
+                continue
+            entries[prefix + name] = path
+    if not entries:
+        raise ArtefactError(
+            "PR314", str(directory), value="there is nothing to pack", remedy="See `sources`, `include` and `exclude`"
+        )
+    return _Layer("app", entries)
+
+
+def _left_out(name: str, wanted: Definition) -> bool:
+    if any(fnmatch.fnmatchcase(part, pattern) for part in name.split("/") for pattern in _NEVER):
+        return True
+    if not any(_covers(pattern, name) for pattern in wanted.include):
+        return True
+    return any(_covers(pattern, name) for pattern in wanted.exclude)
+
+
+def _covers(pattern: str, name: str) -> bool:
+    """A pattern covers the paths that it matches, and everything below a directory that it names."""
+    plain = pattern.rstrip("/")
+    return fnmatch.fnmatchcase(name, plain) or fnmatch.fnmatchcase(name, f"{plain}/*")
+
+
+def _below(root: Path, prefix: str) -> dict[str, Path]:
+    return {prefix + name: path for name, path in install.files_below(root).items()}
+
+
+def _refuse_collisions(layers: Iterable[_Layer]) -> None:
+    """A path in two layers, or a file where another has a directory, would depend on the order of unpacking."""
+    owner: dict[str, str] = {}
+    for layer in layers:
+        for name in layer.entries:
+            if name in owner:
+                raise ArtefactError(
+                    "PR314", name, value=f"it is in {owner[name]} and in {layer.title}", remedy="Rename or exclude one"
+                )
+            owner[name] = layer.title
+    for name in owner:
+        parts = name.split("/")
+        for depth in range(1, len(parts)):
+            parent = "/".join(parts[:depth])
+            if parent in owner:
+                raise ArtefactError("PR314", parent, value=f"it is a file, and {name} is below it", remedy="Rename one")

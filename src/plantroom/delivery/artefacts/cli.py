@@ -1,0 +1,111 @@
+"""`plantroom artefact`: build, list, show and verify. Works on the artefact directory; nothing needs to run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from plantroom.delivery.artefacts.model import Artefact
+from plantroom.delivery.artefacts.service import Artefacts
+from plantroom.kernel.digest import short
+from plantroom.runtime.terminal import Json, out, print_json, print_table, session, working
+
+app = typer.Typer(no_args_is_help=True, help="Build and check immutable builds of an application.")
+
+Name = Annotated[str, typer.Argument(help="A digest, or application@version.")]
+
+
+@app.command()
+def build(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(help="The source directory, with its plantroom.app.yaml.")],
+    as_json: Json = False,
+) -> None:
+    """Build an artefact: the application with its exact locked dependencies. The same source gives the same digest.
+
+    Example: plantroom artefact build examples/workorders/releases/1.0
+    """
+    with working(f"building {path}"):
+        made = _artefacts(context).build(path)
+    print_json(_data(made)) if as_json else out.print(f"{escape(made.reference)} [bold]{made.digest}[/]")
+
+
+@app.command("list")
+def list_artefacts(context: typer.Context, as_json: Json = False) -> None:
+    """List all artefacts.
+
+    Example: plantroom artefact list
+    """
+    found = _artefacts(context).list()
+    if as_json:
+        print_json([_data(one) for one in found])
+        return
+    print_table(
+        ("application", "version", "kind", "platform", "digest"),
+        [[one.application, escape(one.version), one.kind.value, one.platform, short(one.digest)] for one in found],
+    )
+
+
+@app.command()
+def show(context: typer.Context, name: Name, as_json: Json = False) -> None:
+    """Show what an artefact holds.
+
+    Example: plantroom artefact show workorders@1.0
+    """
+    one = _artefacts(context).show(name)
+    if as_json:
+        print_json(_data(one))
+        return
+    out.print(f"[bold]{escape(one.reference)}[/] {one.digest}")
+    out.print(
+        f"  kind {one.kind.value}, platform {one.platform}, Python {one.python or '-'}, lock {short(one.lock) or '-'}"
+    )
+    for process in one.processes:
+        more = f", health {process.health_path}" if process.health_path else ""
+        out.print(f"  {process.name}: {escape(' '.join(process.command))}{escape(more)}")
+    if one.schema is not None:
+        came = f", from {one.schema.previous}" if one.schema.previous else ""
+        out.print(f"  schema {one.schema.release}{came}")
+
+
+@app.command()
+def verify(context: typer.Context, name: Name, as_json: Json = False) -> None:
+    """Hash every part of an artefact again; one that is truncated or altered is refused.
+
+    Example: plantroom artefact verify workorders@1.0
+    """
+    with working(f"verifying {name}"):
+        one = _artefacts(context).verify(name)
+    print_json(_data(one)) if as_json else out.print(f"{escape(one.reference)} is whole: {one.digest}")
+
+
+def _artefacts(context: typer.Context) -> Artefacts:
+    return Artefacts(session(context).settings.home / "artefacts")
+
+
+def _data(one: Artefact) -> dict[str, Any]:
+    return {
+        "application": one.application,
+        "version": one.version,
+        "digest": one.digest,
+        "kind": one.kind.value,
+        "platform": one.platform,
+        "python": one.python,
+        "lock": one.lock,
+        "processes": [
+            {
+                "name": process.name,
+                "kind": process.kind.value,
+                "command": list(process.command),
+                "health_path": process.health_path,
+                "start_timeout_s": process.start_timeout_s,
+                "stop_grace_s": process.stop_grace_s,
+                "singleton": process.singleton,
+            }
+            for process in one.processes
+        ],
+        "schema": None if one.schema is None else {"release": one.schema.release, "previous": one.schema.previous},
+    }

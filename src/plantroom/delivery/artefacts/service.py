@@ -1,0 +1,63 @@
+"""What the command line and other rooms call: build, list, show and verify artefacts of one layout."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from plantroom.delivery.artefacts.build import build
+from plantroom.delivery.artefacts.layout import Layout
+from plantroom.delivery.artefacts.model import Artefact
+from plantroom.delivery.artefacts.policy import scripts_due
+from plantroom.kernel.verdict import Refused
+from plantroom.platforms.contract import Script, ScriptSeen
+from plantroom.rollout.model import ArtefactView
+
+
+class Artefacts:
+    """The artefacts kept in one directory. Nothing here needs a running Plantroom. Errors are ArtefactError."""
+
+    def __init__(self, directory: Path) -> None:
+        self.layout = Layout(directory)
+
+    def build(self, path: Path) -> Artefact:
+        """Build the source directory `path`; the same content again returns what is there."""
+        return build(path, self.layout)
+
+    def list(self) -> Sequence[Artefact]:
+        """Every artefact, by application and version."""
+        return self.layout.list()
+
+    def show(self, name: str) -> Artefact:
+        """One artefact, by digest or `application@version`."""
+        return self.layout.show(name)
+
+    def verify(self, name: str) -> Artefact:
+        """One artefact, every blob of it hashed again."""
+        return self.layout.verify(name)
+
+
+class Catalogue:
+    """What rollouts and trains see of the artefacts; it implements their port (`rollout.ports.Artefacts`)."""
+
+    def __init__(self, artefacts: Artefacts) -> None:
+        self._artefacts = artefacts
+
+    async def view(self, digest: str) -> ArtefactView:
+        artefact = await asyncio.to_thread(self._artefacts.show, digest)
+        return ArtefactView(
+            digest=artefact.digest,
+            application=artefact.application,
+            version=artefact.version,
+            processes={process.name: process for process in artefact.processes},
+            variables={**artefact.environment, "PLANTROOM_WORKDIR": artefact.workdir},
+            schema=artefact.schema is not None,
+        )
+
+    async def find(self, application: str, version: str) -> str | None:
+        found = await asyncio.to_thread(self._artefacts.list)
+        return next((one.digest for one in found if (one.application, one.version) == (application, version)), None)
+
+    async def scripts_due(self, digest: str, recorded: Sequence[ScriptSeen]) -> tuple[Script, ...] | Refused:
+        return scripts_due(await asyncio.to_thread(self._artefacts.show, digest), recorded)

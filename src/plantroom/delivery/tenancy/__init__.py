@@ -1,0 +1,1 @@
+"""Clients' environments come, change and go: plan and apply, provision at a go-live date, suspend, retire."""

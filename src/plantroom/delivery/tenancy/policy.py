@@ -1,0 +1,174 @@
+"""From a plan to the work that an apply does, pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, time
+
+from plantroom.delivery.tenancy.model import Work
+from plantroom.estate.changes import Action, Assignment, Change, ObjectKind, Plan, Status
+from plantroom.estate.effective import milli, release_of
+from plantroom.estate.model import Estate, Loaded
+from plantroom.kernel.verdict import Refused
+from plantroom.rollout.model import Target
+from plantroom.rollout.policy import settle_revision, target_of
+from plantroom.runtime.clock import stamp
+
+_OF_ENVIRONMENT = (
+    ObjectKind.ENVIRONMENT,
+    ObjectKind.DATABASE,
+    ObjectKind.FILE_STORE,
+    ObjectKind.INSTANCE,
+    ObjectKind.ROUTE,
+)
+
+
+def declared_environments(estate: Estate) -> set[str]:
+    return {f"{client}/{stage}" for client, declared in estate.clients.items() for stage in declared.environments}
+
+
+def work_of(
+    plan: Plan,
+    loaded: Loaded,
+    recorded: Mapping[str, Target],
+    placements: Mapping[str, tuple[Assignment, ...] | Refused],
+    artefacts: Mapping[tuple[str, str], str],
+    today: date,
+) -> Work:
+    """What applying this plan comes to: each changed environment's target, and names of everything else.
+
+    `artefacts` gives the digest of each (application, version) that a new environment starts on; the caller has checked
+    that none is missing.
+    """
+    estate = loaded.estate
+    declared = declared_environments(estate)
+    refused = {change.environment or change.name for change in plan.refused if change.kind in _OF_ENVIRONMENT}
+    servers, pools, clear, remove = _shared_parts(plan, estate, declared | set(recorded))
+    environments: dict[str, dict[str, object]] = {}
+    waiting: dict[str, tuple[Mapping[str, object], str]] = {}
+    for name in sorted(_changed(plan)):
+        if name in refused or (name not in declared and name not in recorded):
+            continue
+        previous = recorded.get(name)
+        if name not in declared:
+            if previous is not None:
+                environments[name] = replace(previous, status=Status.RETIRED, assignments=()).as_data()
+            continue
+        target = _target(estate, name, previous, placements, artefacts, plan.digest)
+        client, stage = name.split("/")
+        go_live = estate.clients[client].environments[stage].go_live
+        if previous is None and go_live is not None and go_live > today:
+            waiting[name] = (target.as_data(), stamp(datetime.combine(go_live, time(), UTC)))
+        else:
+            environments[name] = target.as_data()
+    summary: dict[str, int] = {}
+    for change in plan.changes:
+        summary[change.action.value] = summary.get(change.action.value, 0) + 1
+    return Work(
+        generation=plan.generation,
+        commit=plan.commit,
+        content=plan.content,
+        summary=summary,
+        servers=servers,
+        pools=pools,
+        environments=environments,
+        waiting=waiting,
+        clear=tuple(clear),
+        remove_servers=tuple(remove),
+        concurrency=estate.estate.concurrency,
+    )
+
+
+def drift(plan: Plan) -> tuple[Change, ...]:
+    """The changes of a plan that nobody declared: what was changed behind Plantroom's back.
+
+    An environment whose declaration changes as well is left out, since its parts change with it.
+    """
+    declared = {change.name for change in plan.effective if change.kind is ObjectKind.ENVIRONMENT}
+    return tuple(
+        change
+        for change in (*plan.effective, *plan.refused)
+        if change.kind is not ObjectKind.ENVIRONMENT and (change.environment or change.name) not in declared
+    )
+
+
+def missing_artefacts(
+    plan: Plan, estate: Estate, recorded: Mapping[str, Target], artefacts: Mapping[tuple[str, str], str]
+) -> dict[tuple[str, str], list[str]]:
+    """Environments that cannot start, by the (application, version) that there is no artefact of."""
+    found: dict[tuple[str, str], list[str]] = {}
+    declared = declared_environments(estate)
+    for name in sorted(_changed(plan)):
+        if name in recorded or name not in declared:
+            continue
+        wanted = first_release(estate, name)
+        if wanted not in artefacts:
+            found.setdefault(wanted, []).append(name)
+    return found
+
+
+def first_release(estate: Estate, environment: str) -> tuple[str, str]:
+    """The application and the version that a new environment starts on."""
+    client, stage = environment.split("/")
+    declared = estate.clients[client].environments[stage]
+    return declared.application, release_of(estate, declared)
+
+
+def _changed(plan: Plan) -> set[str]:
+    return {change.environment or change.name for change in plan.effective if change.kind in _OF_ENVIRONMENT}
+
+
+def _target(
+    estate: Estate,
+    name: str,
+    previous: Target | None,
+    placements: Mapping[str, tuple[Assignment, ...] | Refused],
+    artefacts: Mapping[tuple[str, str], str],
+    digest: str,
+) -> Target:
+    placed = placements.get(name, ())
+    assignments = () if isinstance(placed, Refused) else placed
+    if previous is None:
+        wanted = first_release(estate, name)
+        return target_of(
+            estate, name, assignments=assignments, release=wanted[1], artefact=artefacts[wanted], revision=digest
+        )
+    target = target_of(
+        estate,
+        name,
+        assignments=assignments,
+        release=previous.release,
+        artefact=previous.artefact,
+        revision=digest,
+    )
+    return settle_revision(target, previous)
+
+
+def _shared_parts(
+    plan: Plan, estate: Estate, known: set[str]
+) -> tuple[dict[str, dict[str, object]], dict[str, str], list[str], list[str]]:
+    servers: dict[str, dict[str, object]] = {}
+    pools: dict[str, str] = {}
+    clear: list[str] = []
+    remove: list[str] = []
+    for change in plan.effective:
+        deleted = change.action is Action.DELETED
+        if change.kind is ObjectKind.SERVER:
+            if deleted:
+                remove.append(change.name)
+            else:
+                pool = change.name.rsplit("-", 1)[0]
+                declared = estate.server_pools[pool]
+                servers[change.name] = {
+                    "name": change.name,
+                    "pool": pool,
+                    "region": declared.region,
+                    "memory_mib": declared.memory_mib,
+                    "cpu_milli": milli(declared.cpus),
+                }
+        elif change.kind is ObjectKind.DATABASE_POOL and not deleted:
+            pools[change.name] = estate.database_pools[change.name].region
+        elif change.kind in _OF_ENVIRONMENT and deleted and (change.environment or change.name) not in known:
+            clear.append(f"{change.kind.value}:{change.name}")
+    return servers, pools, clear, remove

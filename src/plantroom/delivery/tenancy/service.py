@@ -1,0 +1,231 @@
+"""Plan, apply and drift: the estate's files held against what is recorded and what is really there."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plantroom.delivery.tenancy import policy, steps, store
+from plantroom.delivery.tenancy.model import Seen
+from plantroom.delivery.tenancy.ports import Artefacts, Courier
+from plantroom.estate.changes import Assignment, Observed, Plan, Record, Status
+from plantroom.estate.loader import load
+from plantroom.estate.model import Loaded
+from plantroom.estate.plan import make
+from plantroom.kernel.digest import digest
+from plantroom.kernel.errors import PlanError
+from plantroom.kernel.verdict import Refused
+from plantroom.ledger.model import Draft, Phase
+from plantroom.ledger.service import Ledger
+from plantroom.rollout import store as rollout_store
+from plantroom.rollout.model import Target
+from plantroom.rollout.placement import place
+from plantroom.runtime.clock import Clock, stamp
+from plantroom.runtime.database import Database
+
+INTENT = "apply"
+
+
+class StalePlanError(PlanError):
+    """The plan that was approved is not the plan that would run now; the new one comes with it."""
+
+    def __init__(self, asked: str, plan: Plan) -> None:
+        self.plan = plan
+        super().__init__(
+            "PR201",
+            f"plan {asked}",
+            value="no longer fits: the estate or what is there has changed since",
+            limit=f"the plan is now {plan.digest}",
+            remedy="Read the new plan, and apply its digest if it is what you want",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    plan: Plan
+    loaded: Loaded
+    recorded: dict[str, Target]
+    placements: dict[str, tuple[Assignment, ...] | Refused]
+    artefacts: dict[tuple[str, str], str]
+
+
+class TenancyService:
+    def __init__(
+        self,
+        database: Database,
+        ledger: Ledger,
+        directory: Path,
+        artefacts: Artefacts,
+        courier: Courier,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._directory = directory
+        self._artefacts = artefacts
+        self._courier = courier
+        self._clock = clock
+
+    async def plan(self) -> Planned:
+        """Read the files, have the worker look, and compare. Changes nothing. Raises EstateError with all mistakes."""
+        loaded = await asyncio.to_thread(load, self._directory)
+        seen = await self._look()
+        async with self._database.transaction() as connection:
+            kept = await rollout_store.targets(connection)
+            waiting = await rollout_store.waiting(connection)
+            generation, _ = await store.generation(connection)
+        recorded = {name: target for name, (target, _) in kept.items()}
+        records: list[Record] = [target.record(change) for target, change in kept.values()]
+        for change in waiting:
+            if change.environment not in recorded:
+                data = change.target.as_data() | {"status": Status.PROVISIONING.value}
+                records.append(Target.from_data(data).record(change.key))
+        current = {record.environment: record.assignments for record in records}
+        estate = loaded.estate
+        placements = dict(await asyncio.to_thread(place, estate, current))
+        observed = Observed(
+            seen.servers, seen.pools, seen.databases, seen.file_stores, seen.instances, seen.routes, records
+        )
+        today = self._clock().date()
+        plan = await asyncio.to_thread(make, loaded, observed, placements, generation, today)
+        artefacts = await self._first_artefacts(loaded, recorded)
+        missing = policy.missing_artefacts(plan, estate, recorded, artefacts)
+        if missing:
+            said = "; ".join(
+                f"{application} {version} for {', '.join(names[:3])}{' and others' if len(names) > 3 else ''}"
+                for (application, version), names in sorted(missing.items())
+            )
+            raise PlanError(
+                "PR205",
+                "artefacts",
+                value=f"there is none of {said}",
+                remedy="Build them with `plantroom artefact build PATH`",
+            )
+        return Planned(plan, loaded, recorded, placements, artefacts)
+
+    async def apply(self, asked: str, actor: str) -> dict[str, Any]:
+        """Write the intent of exactly this plan, once, and send it off.
+
+        Raises StalePlanError PR201 when it no longer fits, PlanError PR202 when it may not be applied, PR203 while
+        another apply is under way.
+        """
+        async with self._database.transaction() as connection:
+            known = await rollout_store.intent(connection, asked)
+            others = [one for one in await rollout_store.open_intents(connection, INTENT) if one.digest != asked]
+        if known is not None:
+            return await self.status(asked)
+        if others:
+            raise PlanError(
+                "PR203",
+                "apply",
+                value=f"{others[0].actor} is applying {others[0].digest} now",
+                limit="one at a time",
+                remedy="Wait for it to end, then plan again",
+            )
+        planned = await self.plan()
+        plan = planned.plan
+        if plan.digest != asked:
+            raise StalePlanError(asked, plan)
+        if plan.refusals:
+            raise PlanError("PR202", f"plan {asked}", value="; ".join(plan.refusals))
+        now = self._clock()
+        work = policy.work_of(plan, planned.loaded, planned.recorded, planned.placements, planned.artefacts, now.date())
+        if plan.effective:
+            async with self._database.transaction() as connection:
+                body = {"work": work.as_data()}
+                added = await rollout_store.add_intent(connection, asked, INTENT, actor, stamp(now), body)
+                if added:
+                    summary = {"plan": asked, "commit": plan.commit, "work": digest(body), **work.summary}
+                    draft = Draft(actor, "apply.start", "estate", Phase.INTENT, f"apply:{asked}", summary)
+                    await self._ledger.append(connection, draft)
+            await self.send_off(asked)
+            return await self.status(asked)
+        return {"digest": asked, "state": "ended", "actor": actor, "changes": [], "failed": []}
+
+    async def send_off(self, asked: str) -> None:
+        await self._courier.start(steps.APPLY_WORKFLOW, asked, f"apply-{asked.removeprefix('sha256:')[:32]}")
+
+    async def resume(self) -> None:
+        """Start again the workflow of every apply that is open, and of every go-live that waits."""
+        async with self._database.transaction() as connection:
+            open_applies = await rollout_store.open_intents(connection, INTENT)
+            waiting = await rollout_store.waiting(connection)
+        for intent in open_applies:
+            await self.send_off(intent.digest)
+        for change in waiting:
+            async with self._database.transaction() as connection:
+                found = await rollout_store.intent(connection, change.intent)
+            if found is not None:
+                at = found.body["work"]["waiting"][change.environment][1]
+                given = steps.GoLiveInput(change.key, at)
+                await self._courier.start(steps.GO_LIVE_WORKFLOW, given, f"go-live-{change.key}")
+
+    async def status(self, asked: str) -> dict[str, Any]:
+        """How far an apply is. Raises PlanError PR206 when there is none of this digest."""
+        async with self._database.transaction() as connection:
+            intent = await rollout_store.intent(connection, asked)
+            if intent is None:
+                raise PlanError("PR206", f"apply {asked}", value="was never asked for")
+            changes = await rollout_store.changes_for(connection, asked)
+        return {
+            "digest": asked,
+            "state": "open" if intent.open else "ended",
+            "actor": intent.actor,
+            "changes": [{"environment": one.environment, "state": one.state.value, "why": one.why} for one in changes],
+            "environments": len(intent.body["work"]["environments"]),
+            "failed": (intent.outcome or {}).get("failed", []),
+        }
+
+    async def environments(self) -> list[dict[str, Any]]:
+        async with self._database.transaction() as connection:
+            kept = await rollout_store.targets(connection)
+        return [
+            {
+                "environment": name,
+                "status": target.status.value,
+                "application": target.application,
+                "release": target.release,
+                "ring": target.ring,
+                "hosts": list(target.hosts),
+                "database_pool": target.database_pool,
+                "servers": sorted({one.server for one in target.assignments}),
+            }
+            for name, (target, _) in kept.items()
+        ]
+
+    async def applied(self) -> Loaded:
+        """The estate as applied. Raises PlanError PR207 when the files differ from it, or nothing was applied yet."""
+        loaded = await asyncio.to_thread(load, self._directory)
+        async with self._database.transaction() as connection:
+            generation, content = await store.generation(connection)
+        if content != loaded.content:
+            raise PlanError(
+                "PR207",
+                f"the estate in {self._directory}",
+                value="differs from what was applied" if generation else "was never applied",
+                limit="a release leaves from an applied estate",
+                remedy="Run `plantroom plan`, then `plantroom apply DIGEST`",
+            )
+        return loaded
+
+    async def _look(self) -> Seen:
+        """Have the worker observe; the API itself never touches a platform."""
+        name = f"observe-{digest({'at': stamp(self._clock())})[7:23]}"
+        await self._courier.call(steps.OBSERVE_WORKFLOW, name, name)
+        async with self._database.transaction() as connection:
+            return Seen.from_data(await store.observation(connection, name))
+
+    async def _first_artefacts(self, loaded: Loaded, recorded: dict[str, Target]) -> dict[tuple[str, str], str]:
+        wanted = {
+            policy.first_release(loaded.estate, name)
+            for name in policy.declared_environments(loaded.estate)
+            if name not in recorded
+        }
+        found = {}
+        for application, version in sorted(wanted):
+            artefact = await self._artefacts.find(application, version)
+            if artefact is not None:
+                found[(application, version)] = artefact
+        return found

@@ -1,0 +1,286 @@
+"""The steps of a train. Each reads the rows that the API wrote for a named person, and acts on nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from plantroom.delivery.trains import policy, steps, store
+from plantroom.delivery.trains.model import Health, RingPolicy, TargetState, Train, TrainState, TrainTarget
+from plantroom.estate.changes import Status
+from plantroom.kernel.errors import PlatformError
+from plantroom.kernel.verdict import Allowed, Refused, Verdict
+from plantroom.ledger.model import Draft, Phase
+from plantroom.ledger.service import Journal, Ledger, StepOutcome
+from plantroom.platforms.contract import Platform
+from plantroom.rollout import service as rollout
+from plantroom.rollout import store as rollout_store
+from plantroom.rollout.model import Target
+from plantroom.runtime.clock import Clock, stamp
+from plantroom.runtime.database import Database
+
+WEB = "web"
+
+_ON_IT = (TargetState.CHANGING, TargetState.DONE, TargetState.GOING_BACK)
+"""The states in which an environment has the release, or may have it."""
+
+
+class Activities:
+    def __init__(self, database: Database, ledger: Ledger, journal: Journal, platform: Platform, clock: Clock) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._journal = journal
+        self._platform = platform
+        self._clock = clock
+
+    def all(self) -> list[Callable[..., Any]]:
+        return [self.ring, self.board, self.alight, self.judge, self.turn, self.board_back, self.alight_back, self.end]
+
+    @activity.defn(name=steps.RING)
+    async def ring(self, given: steps.TrainInput) -> steps.RingView:
+        """The ring that comes now."""
+        train = await self._train(given.train)
+        if train.abort_by or given.ring >= len(train.rings):
+            return steps.RingView(False, bool(train.abort_by))
+        ring = train.rings[given.ring]
+        async with self._database.transaction() as connection:
+            targets = [one for one in await store.targets(connection, train.name) if one.ring == ring.name]
+
+        async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
+            await store.set_state(connection, train.name, TrainState.ROLLING, ring=ring.name)
+
+        await self._step(train, steps.RING, ring.name, {"environments": len(targets)}, record)
+        return steps.RingView(
+            True,
+            False,
+            ring.name,
+            [one.environment for one in targets if one.state in (TargetState.WAITING, TargetState.CHANGING)],
+            sum(one.state in (TargetState.FAILED, TargetState.STUCK) for one in targets),
+            ring.concurrency,
+            ring.soak_s,
+            ring.max_unhealthy,
+            ring.unknown_deadline_s,
+        )
+
+    @activity.defn(name=steps.BOARD)
+    async def board(self, given: steps.TrainStep) -> steps.Boarded:
+        """Open the change that brings one environment to the release."""
+        train = await self._train(given.train)
+        target = await self._target(train, given.name)
+        if target.change:
+            return steps.Boarded(target.change)
+        if train.abort_by or train.state is TrainState.GOING_BACK:
+            return steps.Boarded("", "the train does not go on")
+        async with self._database.transaction() as connection:
+            now = await rollout_store.target(connection, given.name)
+        if now is None or now.status is not Status.LIVE:
+            return steps.Boarded("", "it is not live any more")
+        wanted = _on(now, train)
+        opened = ""
+
+        async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
+            nonlocal opened
+            opened = await rollout.begin(
+                connection, intent=train.intent, actor=train.actor, target=wanted, now=self._clock()
+            )
+            await store.set_target(connection, train.name, given.name, TargetState.CHANGING, change=opened)
+
+        await self._step(train, steps.BOARD, given.name, {"release": train.release, "from": now.release}, record)
+        return steps.Boarded(opened or (await self._target(train, given.name)).change)
+
+    @activity.defn(name=steps.ALIGHT)
+    async def alight(self, given: steps.TrainStep) -> bool:
+        """The change has ended. From here on the ring's soak counts its answers."""
+        train = await self._train(given.train)
+        baseline = await self._counts(given.name) if given.done else None
+
+        async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
+            state = TargetState.DONE if given.done else TargetState.FAILED
+            await store.set_target(connection, train.name, given.name, state, why=given.why, baseline=baseline)
+
+        await self._step(train, steps.ALIGHT, given.name, {"done": given.done, "why": given.why}, record)
+        return True
+
+    @activity.defn(name=steps.JUDGE)
+    async def judge(self, given: steps.TrainStep) -> steps.Judged:
+        """The ring's verdict after its soak; every one is written down."""
+        train = await self._train(given.train)
+        ring = next(one for one in train.rings if one.name == given.name)
+        async with self._database.transaction() as connection:
+            await store.set_state(connection, train.name, TrainState.SOAKING)
+            targets = [one for one in await store.targets(connection, train.name) if one.ring == ring.name]
+            declared = await rollout_store.targets(connection)
+        verdict: Verdict = policy.judge(
+            ring, [await self._health(one, declared[one.environment][0]) for one in targets]
+        )
+        name = type(verdict).__name__.lower()
+        now = stamp(self._clock())
+        async with self._database.transaction() as connection:
+            subject = f"train/{train.name}/{ring.name}"
+            payload = {"verdict": name, "why": verdict.reason}
+            key = f"train:{train.name}:{steps.JUDGE}:{ring.name}:{now}"
+            await self._ledger.append(connection, Draft(train.actor, steps.JUDGE, subject, Phase.NOTE, key, payload))
+        return steps.Judged(name, verdict.reason)
+
+    @activity.defn(name=steps.TURN)
+    async def turn(self, given: steps.TrainStep) -> steps.Turned:
+        """Turn back: from now on nothing boards, and what has the release is to be taken back."""
+        train = await self._train(given.train)
+
+        async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
+            await store.set_state(connection, train.name, TrainState.GOING_BACK, why=given.why)
+
+        await self._step(train, steps.TURN, "", {"why": given.why}, record)
+        async with self._database.transaction() as connection:
+            targets = await store.targets(connection, train.name)
+        on_it = [one for one in targets if one.state in _ON_IT]
+        on_it.sort(key=lambda one: (-(one.finished or 0), -one.place))
+        rings: dict[str, RingPolicy] = {ring.name: ring for ring in train.rings}
+        concurrency = max((rings[one.ring].concurrency for one in on_it), default=1)
+        return steps.Turned([one.environment for one in on_it], concurrency)
+
+    @activity.defn(name=steps.BOARD_BACK)
+    async def board_back(self, given: steps.TrainStep) -> steps.Boarded:
+        train = await self._train(given.train)
+        target = await self._target(train, given.name)
+        if target.back:
+            return steps.Boarded(target.back)
+        async with self._database.transaction() as connection:
+            forward = await rollout_store.change(connection, target.change)
+        if forward is None or forward.previous is None:
+            return steps.Boarded("", "there is nothing to go back to")
+        wanted = forward.previous
+        opened = ""
+
+        async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
+            nonlocal opened
+            opened = await rollout.begin(
+                connection, intent=train.intent, actor=train.actor, target=wanted, now=self._clock(), suffix="-back"
+            )
+            await store.set_target(connection, train.name, given.name, TargetState.GOING_BACK, back=opened)
+
+        await self._step(train, steps.BOARD_BACK, given.name, {"release": wanted.release}, record)
+        return steps.Boarded(opened or ((await self._target(train, given.name)).back or ""))
+
+    @activity.defn(name=steps.ALIGHT_BACK)
+    async def alight_back(self, given: steps.TrainStep) -> bool:
+        train = await self._train(given.train)
+
+        async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
+            state = TargetState.BACK if given.done else TargetState.STUCK
+            await store.set_target(connection, train.name, given.name, state, why=given.why)
+
+        await self._step(train, steps.ALIGHT_BACK, given.name, {"done": given.done, "why": given.why}, record)
+        return True
+
+    @activity.defn(name=steps.END)
+    async def end(self, given: steps.TrainStep) -> bool:
+        """The train's last word, and a checkpoint of the ledger that vouches for its whole story."""
+        train = await self._train(given.train)
+        state = TrainState(given.name)
+        why = given.why or (f"aborted by {train.abort_by}" if state is TrainState.ABORTED else "")
+
+        async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
+            await store.set_state(connection, train.name, state, why=why, ended=stamp(self._clock()))
+            await rollout_store.end_intent(connection, train.intent, {"state": state.value, "why": why})
+
+        await self._step(train, steps.END, "", {"state": state.value, "why": why}, record)
+        await self._ledger.checkpoint()
+        return True
+
+    # -- shared -------------------------------------------------------------------------------------------------
+
+    async def _train(self, name: str) -> Train:
+        async with self._database.transaction() as connection:
+            train = await store.train(connection, name)
+        if train is None:
+            raise ApplicationError(f"no train {name} was ever asked for", non_retryable=True)
+        return train
+
+    async def _target(self, train: Train, environment: str) -> TrainTarget:
+        async with self._database.transaction() as connection:
+            target = await store.target(connection, train.name, environment)
+        if target is None:
+            raise ApplicationError(f"{environment} is not on train {train.name}", non_retryable=True)
+        return target
+
+    async def _step(
+        self,
+        train: Train,
+        verb: str,
+        name: str,
+        detail: dict[str, Any],
+        record: Callable[[AsyncConnection, StepOutcome], Awaitable[None]],
+    ) -> StepOutcome:
+        async def act() -> dict[str, Any]:
+            return detail
+
+        async def not_ended() -> Verdict:
+            return Refused(f"the train {train.name} has ended") if train.state.ended else Allowed()
+
+        async def record_done(connection: AsyncConnection, outcome: StepOutcome) -> None:
+            if outcome.done:
+                await record(connection, outcome)
+
+        return await self._journal.step(
+            key=f"train:{train.name}:{verb}:{name}",
+            actor=train.actor,
+            verb=verb,
+            subject=f"train/{train.name}/{name}" if name else f"train/{train.name}",
+            detail=detail,
+            act=act,
+            judge=not_ended,
+            record=record_done,
+        )
+
+    async def _counts(self, environment: str) -> dict[str, int] | None:
+        try:
+            counted = await self._platform.traffic.count(environment)
+        except PlatformError:
+            return None
+        return {"requests": counted.requests, "errors_5xx": counted.errors_5xx}
+
+    async def _health(self, target: TrainTarget, declared: Target) -> Health:
+        environment = target.environment
+        wanted = {declared.instance(one.process, one.slot) for one in declared.assignments if one.process == WEB}
+        failed = target.why or "its change failed"
+        if target.state in (TargetState.FAILED, TargetState.STUCK):
+            return Health(environment, failed, 0, len(wanted), 0, 0)
+        now = await self._counts(environment)
+        healthy: int | None = 0
+        for instance in sorted(wanted):
+            try:
+                healthy = (healthy or 0) + (await self._platform.workloads.healthy(instance) is None)
+            except PlatformError as error:
+                if error.code != "PR401":
+                    healthy = None
+                    break
+        before = target.baseline or {"requests": 0, "errors_5xx": 0}
+        if now is None or now["requests"] < before["requests"]:
+            # The balancer does not answer, or began to count anew: what happened since is not known.
+            return Health(
+                environment,
+                "",
+                healthy,
+                len(wanted),
+                None if now is None else now["requests"],
+                None if now is None else now["errors_5xx"],
+            )
+        return Health(
+            environment,
+            "",
+            healthy,
+            len(wanted),
+            now["requests"] - before["requests"],
+            now["errors_5xx"] - before["errors_5xx"],
+        )
+
+
+def _on(now: Target, train: Train) -> Target:
+    """The same environment on the train's release; a new revision, so that it is redeployed even when unchanged."""
+    changed = {"release": train.release, "artefact": train.artefact, "revision": train.intent}
+    return Target.from_data(now.as_data() | changed)

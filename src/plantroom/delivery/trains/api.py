@@ -1,0 +1,53 @@
+"""HTTP routes of trains."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from plantroom.delivery.trains.service import TrainService
+from plantroom.runtime.http import caller
+
+Actor = Annotated[str, Depends(caller)]
+
+
+class Start(BaseModel):
+    version: str
+    train: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")
+    application: str | None = None
+    stage: str = "production"
+
+
+def router(service: TrainService) -> APIRouter:
+    routes = APIRouter(tags=["releases"])
+
+    @routes.post("/trains", status_code=201)
+    async def start(body: Start, actor: Actor) -> dict[str, Any]:
+        """Start a release night."""
+        return await service.start(
+            version=body.version, name=body.train, application=body.application, stage=body.stage, actor=actor
+        )
+
+    @routes.get("/trains")
+    async def trains() -> list[dict[str, Any]]:
+        return await service.trains()
+
+    @routes.get("/trains/newest")
+    async def newest() -> dict[str, Any]:
+        return await service.status(None)
+
+    @routes.get("/trains/{name}")
+    async def status(name: str) -> dict[str, Any]:
+        return await service.status(name)
+
+    @routes.post("/trains/{name}/abort")
+    async def abort(name: str, actor: Actor) -> dict[str, Any]:
+        return await service.abort(name, actor)
+
+    @routes.get("/why/{client}")
+    async def why(client: str) -> dict[str, Any]:
+        return await service.why(client)
+
+    return routes

@@ -1,0 +1,180 @@
+"""`plantroom release` and `plantroom why`."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from plantroom.runtime.terminal import Json, out, paint, print_json, print_table, session, working
+
+app = typer.Typer(no_args_is_help=True, help="Take a release to every client, ring by ring.")
+
+Name = Annotated[str | None, typer.Option("--train", "-t", help="The train; the newest if not given.")]
+_LOOK = 0.5
+
+
+@app.command()
+def start(
+    context: typer.Context,
+    version: Annotated[str, typer.Argument(help="The version, as in the artefact.")],
+    train: Annotated[str, typer.Option("--train", "--name", "-t", help="A name for this train, for instance 2026-11.")],
+    application: Annotated[str | None, typer.Option(help="Which application, where the estate has several.")] = None,
+    stage: Annotated[str, typer.Option(help="Which stage's environments.")] = "production",
+    follow: Annotated[bool, typer.Option(help="Stay and show it until it has ended.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Start a release night.
+
+    Example: plantroom release start 1.1 --train 2026-11
+    """
+    api = session(context).api
+    with working("checking the artefact and the estate"):
+        begun = api.post("/trains", {"version": version, "train": train, "application": application, "stage": stage})
+    if follow and not as_json:
+        begun = _follow(context, train)
+    elif as_json:
+        print_json(begun)
+    else:
+        _show(begun)
+    if begun["over"] and begun["state"] != "done":
+        raise typer.Exit(3)
+
+
+@app.command()
+def status(
+    context: typer.Context,
+    train: Name = None,
+    follow: Annotated[bool, typer.Option(help="Stay and show it until it has ended.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show a train, its rings and each environment.
+
+    Example: plantroom release status --follow
+    """
+    if follow and not as_json:
+        _follow(context, train)
+        return
+    found = session(context).api.get(_path(train))
+    print_json(found) if as_json else _show(found)
+
+
+@app.command("list")
+def list_trains(context: typer.Context, as_json: Json = False) -> None:
+    """List all trains, the newest first.
+
+    Example: plantroom release list --json
+    """
+    found = session(context).api.get("/trains")
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ("train", "application", "release", "state", "by", "started", "why"),
+        [
+            [
+                escape(one["train"]),
+                one["application"],
+                one["release"],
+                paint(one["state"]),
+                escape(one["actor"]),
+                one["started"][:16],
+                escape(one["why"]),
+            ]
+            for one in found
+        ],
+    )
+
+
+@app.command()
+def abort(
+    context: typer.Context,
+    train: Annotated[str, typer.Argument(help="The train.")],
+    as_json: Json = False,
+) -> None:
+    """Stop a train at a safe place: changes under way end first, nobody else boards.
+
+    Example: plantroom release abort 2026-11
+    """
+    found = session(context).api.post(f"/trains/{train}/abort", {})
+    print_json(found) if as_json else _show(found)
+
+
+def why(
+    context: typer.Context,
+    client: Annotated[str, typer.Argument(help="The client.")],
+    as_json: Json = False,
+) -> None:
+    """Say what a client runs, why, and what comes next.
+
+    Example: plantroom why harbour
+    """
+    found = session(context).api.get(f"/why/{client}")
+    if as_json:
+        print_json(found)
+        return
+    for one in found["environments"]:
+        out.print(
+            f"[bold]{escape(one['environment'])}[/] is {one['status']} on release [bold]{escape(one['release'])}[/]"
+        )
+        out.print(f"  because  {escape(one['because'])}")
+        for line in one["history"]:
+            out.print(f"  history  {escape(line)}")
+        out.print(f"  next     {escape(one['next'])}")
+
+
+def _path(train: str | None) -> str:
+    return "/trains/newest" if train is None else f"/trains/{train}"
+
+
+def _follow(context: typer.Context, train: str | None) -> dict[str, Any]:
+    api = session(context).api
+    found: dict[str, Any] = api.get(_path(train))
+    if not out.is_terminal:
+        last = ""
+        while True:
+            line = f"{found['train']}: {found['state']}, ring {found['ring'] or '-'}, {_done(found)}"
+            if line != last:
+                out.print(line)
+                last = line
+            if found["over"]:
+                break
+            time.sleep(_LOOK)
+            found = api.get(_path(found["train"]))
+        _show(found)
+        return found
+    with Live(_table(found), console=out, refresh_per_second=4) as live:
+        while not found["over"]:
+            time.sleep(_LOOK)
+            found = api.get(_path(found["train"]))
+            live.update(_table(found))
+    if found["why"]:
+        out.print(escape(found["why"]))
+    return found
+
+
+def _done(found: dict[str, Any]) -> str:
+    done = sum(one["state"] in ("done", "failed", "back", "stuck") for one in found["targets"])
+    return f"{done} of {len(found['targets'])} environments"
+
+
+def _show(found: dict[str, Any]) -> None:
+    out.print(_table(found))
+    if found["why"]:
+        out.print(escape(found["why"]))
+
+
+def _table(found: dict[str, Any]) -> Table:
+    title = f"train {found['train']}: {found['application']} {found['release']}, {found['state']}"
+    if found["ring"] and not found["over"]:
+        title += f", ring {found['ring']}"
+    table = Table("ring", "environment", "state", "from", "now", "why", title=title, title_justify="left", box=None)
+    for one in found["targets"]:
+        table.add_row(
+            one["ring"], escape(one["environment"]), paint(one["state"]), one["from"], one["now"], escape(one["why"])
+        )
+    return table

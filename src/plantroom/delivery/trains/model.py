@@ -1,0 +1,109 @@
+"""A train takes a release through rings. Its rows in PostgreSQL are the authority; the workflow only drives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class TrainState(StrEnum):
+    ROLLING = "rolling"
+    SOAKING = "soaking"
+    GOING_BACK = "going back"
+    DONE = "done"
+    STOPPED = "stopped"
+    """By a verdict; every ring that had the release is back on the one before."""
+    ABORTED = "aborted"
+    """By a person; each environment is on one release or the other, as its row says."""
+
+    @property
+    def ended(self) -> bool:
+        return self in (TrainState.DONE, TrainState.STOPPED, TrainState.ABORTED)
+
+
+class TargetState(StrEnum):
+    WAITING = "waiting"
+    CHANGING = "changing"
+    DONE = "done"
+    FAILED = "failed"
+    """Its change failed, and it is on its previous release."""
+    GOING_BACK = "going back"
+    BACK = "back"
+    """It had the release, and was taken back from it."""
+    STUCK = "stuck"
+    """It could not be taken back: a person must look."""
+
+
+@dataclass(frozen=True, slots=True)
+class RingPolicy:
+    """A ring of the estate with its bounds as whole numbers for the environments that it has on this train."""
+
+    name: str
+    concurrency: int
+    soak_s: int
+    max_unhealthy: int
+    max_errors_percent: int
+    unknown_deadline_s: int
+
+    def as_data(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "concurrency": self.concurrency,
+            "soak_s": self.soak_s,
+            "max_unhealthy": self.max_unhealthy,
+            "max_errors_percent": self.max_errors_percent,
+            "unknown_deadline_s": self.unknown_deadline_s,
+        }
+
+    @staticmethod
+    def from_data(data: Mapping[str, Any]) -> RingPolicy:
+        return RingPolicy(**data)
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    name: str
+    intent: str
+    application: str
+    release: str
+    artefact: str
+    actor: str
+    started: str
+    ended: str | None
+    state: TrainState
+    ring: str
+    why: str
+    abort_by: str
+    rings: tuple[RingPolicy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainTarget:
+    """`finished` orders the ends of changes, so that the newest goes back first. `baseline` are the balancer's counts
+    when its change ended."""
+
+    train: str
+    environment: str
+    ring: str
+    place: int
+    state: TargetState
+    change: str
+    back: str | None
+    why: str
+    finished: int | None
+    baseline: Mapping[str, int] | None
+    from_release: str
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What was seen of one environment at the end of a soak. None: it could not be seen."""
+
+    environment: str
+    failed: str
+    healthy: int | None
+    minimum: int
+    requests: int | None
+    errors_5xx: int | None

@@ -1,0 +1,58 @@
+"""Decisions of a train, pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from plantroom.delivery.trains.model import Health, RingPolicy
+from plantroom.estate.model import Ring
+from plantroom.kernel.verdict import Allowed, Refused, Unknown, Verdict
+
+
+def ring_policy(ring: Ring, size: int) -> RingPolicy:
+    """The ring's bounds as whole numbers for `size` environments (at least 1).
+
+    Concurrency by percentage is rounded down with a floor of 1. The ring is stopped at `max_unhealthy` environments or
+    at `max_unhealthy_percent` of it, whichever is met first: min(K, ceil(size * p / 100)), at least 1.
+    For instance 10 environments, K = 3, p = 20: min(3, 2) = 2.
+    """
+    if isinstance(ring.concurrency, str):
+        concurrency = max(1, size * int(ring.concurrency.rstrip("%")) // 100)
+    else:
+        concurrency = ring.concurrency
+    by_share = -(-size * ring.max_unhealthy_percent // 100)
+    return RingPolicy(
+        name=ring.name,
+        concurrency=min(concurrency, size),
+        soak_s=ring.soak,
+        max_unhealthy=max(1, min(ring.max_unhealthy, by_share)),
+        max_errors_percent=ring.max_errors_percent,
+        unknown_deadline_s=ring.unknown_deadline,
+    )
+
+
+def judge(ring: RingPolicy, seen: Sequence[Health]) -> Verdict:
+    """May the train go on to the next ring?
+
+    An environment is unhealthy when its change failed, when fewer instances are healthy than the minimum, or when its
+    share of 5xx answers since its change is above the bound. What could not be seen is Unknown, unless what was seen is
+    already enough to refuse.
+    """
+    bad = []
+    unseen = []
+    for one in seen:
+        if one.failed:
+            bad.append(f"{one.environment}: {one.failed}")
+        elif one.healthy is None or one.requests is None or one.errors_5xx is None:
+            unseen.append(one.environment)
+        elif one.healthy < one.minimum:
+            bad.append(f"{one.environment}: {one.healthy} of {one.minimum} instances are healthy")
+        elif one.errors_5xx * 100 > one.requests * ring.max_errors_percent:
+            share = f"{one.errors_5xx} of {one.requests} answers were errors"
+            bad.append(f"{one.environment}: {share} (at most {ring.max_errors_percent} %)")
+    if len(bad) >= ring.max_unhealthy:
+        limit = f"{len(bad)} unhealthy in ring {ring.name} (stops at {ring.max_unhealthy})"
+        return Refused(f"{limit}: {'; '.join(bad)}")
+    if unseen:
+        return Unknown(f"no data from {', '.join(unseen)}")
+    return Allowed(f"{len(seen)} looked at, {len(bad)} unhealthy")

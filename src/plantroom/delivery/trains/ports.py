@@ -1,0 +1,28 @@
+"""What a train needs from outside of it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from plantroom.estate.model import Loaded
+from plantroom.rollout.ports import Artefacts
+
+
+class AppliedEstate(Protocol):
+    """The estate as it was applied; a train never leaves from files that were not."""
+
+    async def applied(self) -> Loaded:
+        """Raises PlanError when nothing was applied yet, or when the files differ from what was."""
+
+
+class Courier(Protocol):
+    """Starts and wakes workflows. It carries names only, and what it carries gives nobody a right."""
+
+    async def start(self, workflow: str, given: object, id: str) -> None:
+        """A workflow of this id that runs already is left alone."""
+
+    async def wake(self, id: str, signal: str) -> None:
+        """One that does not run is no error: the rows say what is wanted."""
+
+
+__all__ = ["AppliedEstate", "Artefacts", "Courier"]

@@ -1,0 +1,302 @@
+"""Starting, following and aborting release trains, and saying why a client runs what it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from plantroom.delivery.trains import policy, steps, store
+from plantroom.delivery.trains.model import TargetState, Train, TrainState, TrainTarget
+from plantroom.delivery.trains.ports import AppliedEstate, Artefacts, Courier
+from plantroom.estate.changes import Status
+from plantroom.estate.model import Estate, Management
+from plantroom.kernel.digest import digest, short
+from plantroom.kernel.errors import ReleaseError
+from plantroom.ledger.model import Draft, Phase
+from plantroom.ledger.service import Ledger
+from plantroom.rollout import policy as rollout_policy
+from plantroom.rollout import store as rollout_store
+from plantroom.rollout.model import ChangeState, Target
+from plantroom.runtime.clock import Clock, stamp
+from plantroom.runtime.database import Database
+
+INTENT = "train"
+
+
+class TrainService:
+    def __init__(
+        self,
+        database: Database,
+        ledger: Ledger,
+        estate: AppliedEstate,
+        artefacts: Artefacts,
+        courier: Courier,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._estate = estate
+        self._artefacts = artefacts
+        self._courier = courier
+        self._clock = clock
+
+    async def start(
+        self, *, version: str, name: str, application: str | None, stage: str, actor: str
+    ) -> dict[str, Any]:
+        """Write the intent of a release night and send it off. The same train asked for again is the same train.
+
+        Raises ReleaseError PR701 unknown application, PR702 no such artefact, PR703 nobody to release to, PR704 another
+        train under way, PR705 the name is taken, PR706 the artefact does not fit an environment.
+        """
+        estate = (await self._estate.applied()).estate
+        application = _application(estate, application)
+        artefact = await self._artefacts.find(application, version)
+        if artefact is None:
+            raise ReleaseError(
+                "PR702",
+                f"release {version} of {application}",
+                value="there is no artefact of this version",
+                remedy="Build it with `plantroom artefact build`, or see `plantroom artefact list`",
+            )
+        view = await self._artefacts.view(artefact)
+        now = stamp(self._clock())
+        async with self._database.transaction() as connection:
+            targets = await self._targets(
+                estate,
+                application,
+                stage,
+                {environment: target for environment, (target, _) in (await rollout_store.targets(connection)).items()},
+            )
+            misfits = [
+                f"{target.environment}: {why}"
+                for target in targets
+                for why in rollout_policy.misfits(Target.from_data(target.as_data() | {"artefact": artefact}), view)
+            ]
+            if misfits:
+                raise ReleaseError("PR706", f"release {version}", value="; ".join(misfits))
+            await self._refuse_others(connection, name, application)
+            rings = tuple(
+                policy.ring_policy(ring, sum(target.ring == ring.name for target in targets))
+                for ring in estate.rings
+                if any(target.ring == ring.name for target in targets)
+            )
+            body = {
+                "train": name,
+                "application": application,
+                "release": version,
+                "artefact": artefact,
+                "rings": [ring.as_data() for ring in rings],
+                "targets": [[target.environment, target.release, target.config] for target in targets],
+            }
+            intent = digest(body)
+            await rollout_store.add_intent(connection, intent, INTENT, actor, now, body)
+            train = Train(
+                name, intent, application, version, artefact, actor, now, None, TrainState.ROLLING, "", "", "", rings
+            )
+            await store.add(connection, train, [(one.environment, one.ring, one.release) for one in targets])
+            draft = Draft(actor, "train.start", f"train/{name}", Phase.INTENT, f"train:{name}", body)
+            await self._ledger.append(connection, draft)
+        await self.send_off(name)
+        return await self.status(name)
+
+    async def send_off(self, name: str) -> None:
+        await self._courier.start(steps.WORKFLOW, steps.TrainInput(name), f"train-{name}")
+
+    async def resume(self) -> None:
+        """Start again the workflow of every train that has not ended and has lost it."""
+        async with self._database.transaction() as connection:
+            under_way = [train for train in await store.trains(connection) if not train.state.ended]
+        for train in under_way:
+            await self.send_off(train.name)
+
+    async def abort(self, name: str, actor: str) -> dict[str, Any]:
+        """Board nobody else; changes under way end first. Raises PR707 when there is no such train or it has ended."""
+        async with self._database.transaction() as connection:
+            train = await store.train(connection, name)
+            if train is None or train.state.ended:
+                raise ReleaseError(
+                    "PR707",
+                    f"train {name}",
+                    value="there is none" if train is None else f"it has ended ({train.state})",
+                    remedy="See `plantroom release list`",
+                )
+            if not train.abort_by:
+                await store.set_abort(connection, name, actor)
+                draft = Draft(actor, "train.abort", f"train/{name}", Phase.NOTE, f"train:{name}:abort", {})
+                await self._ledger.append(connection, draft)
+        await self._courier.wake(f"train-{name}", steps.ABORT)
+        return await self.status(name)
+
+    async def trains(self) -> list[dict[str, Any]]:
+        async with self._database.transaction() as connection:
+            return [_train_data(train) for train in await store.trains(connection)]
+
+    async def status(self, name: str | None) -> dict[str, Any]:
+        """A train with every target; the newest train when no name is given. PR707 when there is none."""
+        async with self._database.transaction() as connection:
+            if name is None:
+                newest = await store.trains(connection, 1)
+                train = newest[0] if newest else None
+            else:
+                train = await store.train(connection, name)
+            if train is None:
+                raise ReleaseError("PR707", f"train {name or ''}".strip(), value="there is none")
+            targets = await store.targets(connection, train.name)
+            records = await rollout_store.targets(connection)
+        now = {environment: target.release for environment, (target, _) in records.items()}
+        return _train_data(train) | {
+            "targets": [
+                {
+                    "environment": one.environment,
+                    "ring": one.ring,
+                    "state": one.state.value,
+                    "from": one.from_release,
+                    "now": now.get(one.environment, ""),
+                    "why": one.why,
+                }
+                for one in targets
+            ]
+        }
+
+    async def why(self, client: str) -> dict[str, Any]:
+        """What each environment of a client runs, why, and what comes next. PR708 when it has none."""
+        async with self._database.transaction() as connection:
+            targets = {
+                environment: target
+                for environment, (target, _) in (await rollout_store.targets(connection)).items()
+                if target.client == client
+            }
+            if not targets:
+                raise ReleaseError(
+                    "PR708",
+                    f"client {client}",
+                    value="has no environment that was ever provisioned",
+                    remedy="See `plantroom plan` and `plantroom environments`",
+                )
+            found = []
+            for environment, target in targets.items():
+                changes = await rollout_store.changes_of(connection, environment, 5)
+                trains = []
+                for train in await store.trains(connection, 20):
+                    aboard = await store.target(connection, train.name, environment)
+                    if aboard is not None:
+                        trains.append((train, aboard))
+                done = next((change for change in changes if change.state is ChangeState.DONE), None)
+                found.append(
+                    {
+                        "environment": environment,
+                        "status": target.status.value,
+                        "release": target.release,
+                        "artefact": target.artefact,
+                        "ring": target.ring,
+                        "because": _because(target, done.actor if done else "", done.intent if done else "", trains),
+                        "history": [line for train, aboard in trains[:5] for line in _history(train, aboard)],
+                        "next": _next(trains),
+                    }
+                )
+        return {"client": client, "environments": found}
+
+    async def _targets(self, estate: Estate, application: str, stage: str, recorded: dict[str, Target]) -> list[Target]:
+        """Who gets the release, ring by ring, in the order of names."""
+        order = {ring.name: place for place, ring in enumerate(estate.rings)}
+        found = []
+        for target in recorded.values():
+            declared = (
+                estate.clients[target.client].environments.get(target.stage)
+                if target.client in estate.clients
+                else None
+            )
+            if declared is None or target.application != application or target.stage != stage:
+                continue
+            if target.status is Status.LIVE and declared.management is Management.MANAGED:
+                ring = estate.clients[target.client].ring
+                found.append(Target.from_data(target.as_data() | {"ring": ring}))
+        if not found:
+            raise ReleaseError(
+                "PR703",
+                f"{application} at stage {stage}",
+                value="no live, managed environment runs it",
+                remedy="Provision one with `plantroom plan` and `plantroom apply`, or name another --stage",
+            )
+        return sorted(found, key=lambda target: (order[target.ring], target.environment))
+
+    async def _refuse_others(self, connection: Any, name: str, application: str) -> None:
+        for train in await store.trains(connection):
+            if train.name == name:
+                raise ReleaseError("PR705", f"train {name}", value="there is one of this name", remedy="Choose another")
+            if train.application == application and not train.state.ended:
+                raise ReleaseError(
+                    "PR704",
+                    f"train {train.name}",
+                    value=f"takes {application} to {train.release} now",
+                    limit="one train an application at a time",
+                    remedy="Wait for it, or `plantroom release abort`",
+                )
+
+
+def _application(estate: Estate, asked: str | None) -> str:
+    if asked is not None and asked in estate.applications:
+        return asked
+    if asked is None and len(estate.applications) == 1:
+        return next(iter(estate.applications))
+    known = ", ".join(sorted(estate.applications))
+    raise ReleaseError(
+        "PR701",
+        f"application {asked or ''}".strip(),
+        value="is not declared" if asked else "which one is meant?",
+        limit=f"the estate has {known}",
+        remedy="Name it with --application",
+    )
+
+
+def _train_data(train: Train) -> dict[str, Any]:
+    return {
+        "train": train.name,
+        "application": train.application,
+        "release": train.release,
+        "artefact": train.artefact,
+        "actor": train.actor,
+        "started": train.started,
+        "ended": train.ended,
+        "state": train.state.value,
+        "ring": train.ring,
+        "rings": [ring.name for ring in train.rings],
+        "why": train.why,
+        "abort_by": train.abort_by,
+        "over": train.state.ended,
+    }
+
+
+def _because(target: Target, actor: str, intent: str, trains: list[tuple[Train, TrainTarget]]) -> str:
+    train = next((train for train, _ in trains if train.intent == target.revision), None)
+    by = f", asked for by {actor}" if actor else ""
+    if train is not None:
+        return f"train {train.name} brought release {target.release} on {train.started[:16]}Z{by}"
+    return f"release {target.release} is what it was provisioned with (apply {short(target.revision or intent)}{by})"
+
+
+def _history(train: Train, aboard: TrainTarget) -> list[str]:
+    told = {
+        TargetState.WAITING: f"train {train.name} ({train.release}) did not reach it",
+        TargetState.CHANGING: f"train {train.name} is changing it to {train.release} now",
+        TargetState.DONE: f"train {train.name} brought it to {train.release}",
+        TargetState.FAILED: (
+            f"train {train.name} tried {train.release}; it is back on {aboard.from_release}: {aboard.why}"
+        ),
+        TargetState.GOING_BACK: f"train {train.name} is taking it back from {train.release} now",
+        TargetState.BACK: f"train {train.name} brought {train.release} and took it back to {aboard.from_release}",
+        TargetState.STUCK: f"train {train.name} could not take it back from {train.release}: {aboard.why}",
+    }
+    lines = [told[aboard.state]]
+    if train.state in (TrainState.STOPPED, TrainState.ABORTED, TrainState.GOING_BACK):
+        lines.append(f"train {train.name} {train.state.value}: {train.why}")
+    return lines
+
+
+def _next(trains: list[tuple[Train, TrainTarget]]) -> str:
+    for train, aboard in trains:
+        if train.state.ended:
+            continue
+        if aboard.state is TargetState.WAITING:
+            return f"train {train.name} is at ring {train.ring}; this client is in ring {aboard.ring}"
+        return f"train {train.name} goes on ({train.state.value}, ring {train.ring})"
+    return "no train is under way; the next one is started with `plantroom release start`"

@@ -1,0 +1,70 @@
+"""The steps of a train: names, inputs and outputs. Ids and names only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+WORKFLOW = "ReleaseTrain"
+ABORT = "abort"
+"""The signal that wakes a train up to see that a person has aborted it; by itself it does nothing."""
+
+VIEW = "train.view"
+RING = "train.ring"
+BOARD = "train.board"
+ALIGHT = "train.alight"
+JUDGE = "train.judge"
+TURN = "train.turn"
+BOARD_BACK = "train.board-back"
+ALIGHT_BACK = "train.alight-back"
+END = "train.end"
+
+
+@dataclass(frozen=True)
+class TrainInput:
+    train: str
+    ring: int = 0
+
+
+@dataclass(frozen=True)
+class RingView:
+    """One ring as it stands: the environments that still wait, how many have failed, and the bounds."""
+
+    there: bool
+    aborted: bool
+    name: str = ""
+    waiting: list[str] = field(default_factory=list)
+    failed: int = 0
+    concurrency: int = 1
+    soak_s: int = 0
+    max_unhealthy: int = 1
+    unknown_deadline_s: int = 300
+
+
+@dataclass(frozen=True)
+class TrainStep:
+    train: str
+    name: str = ""
+    done: bool = True
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Boarded:
+    """`change` is the change to run; empty when there is nothing to do, for `why`."""
+
+    change: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Judged:
+    verdict: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Turned:
+    """Environments to take back, the newest first."""
+
+    environments: list[str]
+    concurrency: int

@@ -1,0 +1,109 @@
+"""Servers and database pools, declared against seen. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from plantroom.estate.changes import Action, Change, Content, ObjectKind, Observed, Status
+from plantroom.estate.effective import milli, server_names
+from plantroom.estate.model import Estate, Management, ServerPool
+from plantroom.estate.parts import BEHIND
+from plantroom.platforms.contract import ServerSeen
+
+
+def server_changes(estate: Estate, observed: Observed) -> Iterator[Change]:
+    """Every server of a managed pool, and every other one that was seen."""
+    seen = {server.name: server for server in observed.servers}
+    declared: set[str] = set()
+    for pool_name, pool in estate.server_pools.items():
+        if pool.management is not Management.MANAGED:
+            continue
+        for name in server_names(pool_name, pool.servers):
+            declared.add(name)
+            yield _server(name, pool_name, pool, seen.get(name))
+    busy = _busy(observed)
+    for name, server in seen.items():
+        if name not in declared:
+            yield _further(estate, server, busy.get(name, 0))
+
+
+def _server(name: str, pool_name: str, pool: ServerPool, there: ServerSeen | None) -> Change:
+    after: Content = {
+        "pool": pool_name,
+        "region": pool.region,
+        "memory_mib": pool.memory_mib,
+        "cpu_milli": milli(pool.cpus),
+    }
+    if there is None:
+        return _change(Action.CREATED, name, f"new in pool {pool_name}", after=after)
+    before = _content(there)
+    if there.region != pool.region:
+        reason = f"it is in {there.region}, its pool in {pool.region}: a server never changes its region"
+        return _change(Action.REFUSED, name, reason, before, after)
+    if not there.running:
+        return _change(Action.UPDATED, name, f"stopped {BEHIND}", before, after)
+    return _change(Action.UNCHANGED, name, "")
+
+
+def _further(estate: Estate, server: ServerSeen, instances: int) -> Change:
+    pool = estate.server_pools.get(server.pool)
+    if pool is not None and pool.management is not Management.MANAGED:
+        return _change(Action.UNCHANGED, server.name, pool.management.value)
+    if instances:
+        reason = f"goes once its {instances} instance{'' if instances == 1 else 's'} moved, with the next plan"
+        return _change(Action.UNCHANGED, server.name, reason)
+    reason = f"{server.pool} has {pool.servers} servers" if pool else f"no pool {server.pool} is declared"
+    return _change(Action.DELETED, server.name, reason, _content(server))
+
+
+def _busy(observed: Observed) -> dict[str, int]:
+    """How many instances are on a server, or are recorded to be."""
+    slots = {(one.environment, one.process, one.slot, one.server) for one in observed.instances}
+    slots.update(
+        (record.environment, one.process, one.slot, one.server)
+        for record in observed.records
+        if record.status is not Status.RETIRED
+        for one in record.assignments
+    )
+    busy: dict[str, int] = {}
+    for *_, server in slots:
+        busy[server] = busy.get(server, 0) + 1
+    return busy
+
+
+def _content(server: ServerSeen) -> Content:
+    return {"pool": server.pool, "region": server.region, "running": server.running}
+
+
+def _change(
+    action: Action, name: str, reason: str, before: Content | None = None, after: Content | None = None
+) -> Change:
+    return Change(action, ObjectKind.SERVER, name, reason, before, after)
+
+
+def pool_changes(estate: Estate, observed: Observed) -> Iterator[Change]:
+    """Every declared database pool, and every other one that was seen. A pool is never deleted: it holds data."""
+    kind = ObjectKind.DATABASE_POOL
+    seen = {pool.name: pool for pool in observed.pools}
+    for name, pool in estate.database_pools.items():
+        there = seen.get(name)
+        after: Content = {"region": pool.region}
+        if pool.management is not Management.MANAGED:
+            yield Change(Action.UNCHANGED, kind, name, pool.management.value)
+        elif there is None:
+            recorded = any(
+                record.database_pool == name and record.status in (Status.LIVE, Status.SUSPENDED)
+                for record in observed.records
+            )
+            reason = f"removed {BEHIND}" if recorded else f"new in {pool.region}"
+            yield Change(Action.CREATED, kind, name, reason, None, after)
+        elif there.region != pool.region:
+            reason = f"it is in {there.region}, declared in {pool.region}: a move of data needs a migration of its own"
+            yield Change(Action.REFUSED, kind, name, reason, {"region": there.region}, after)
+        elif not there.running:
+            yield Change(Action.UPDATED, kind, name, f"stopped {BEHIND}", {"region": there.region}, after)
+        else:
+            yield Change(Action.UNCHANGED, kind, name, "")
+    for name in seen:
+        if name not in estate.database_pools:
+            yield Change(Action.UNCHANGED, kind, name, "not declared; a database pool is never deleted by a plan")

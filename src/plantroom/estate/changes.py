@@ -1,0 +1,200 @@
+"""What a plan is made from and what it is: typed data only. `plan.py` makes it, `render.py` puts it into words."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from plantroom.kernel.digest import digest
+from plantroom.platforms.contract import DatabasePoolSeen, DatabaseSeen, InstanceSeen, RouteSeen, ServerSeen
+
+JSON = str | int | bool | None | Sequence["JSON"] | Mapping[str, "JSON"]
+Content = Mapping[str, JSON]
+
+
+class ObjectKind(StrEnum):
+    """What a plan is about, in the order in which things need each other."""
+
+    SERVER = "server"
+    DATABASE_POOL = "database pool"
+    ENVIRONMENT = "environment"
+    DATABASE = "database"
+    FILE_STORE = "file store"
+    INSTANCE = "instance"
+    ROUTE = "route"
+
+
+class Action(StrEnum):
+    CREATED = "created"
+    UPDATED = "updated"
+    DELETED = "deleted"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+
+
+class Status(StrEnum):
+    """Of a record: where an environment is in its life."""
+
+    PROVISIONING = "provisioning"
+    LIVE = "live"
+    SUSPENDED = "suspended"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One instance's place; slots of a process type count from 1."""
+
+    process: str
+    slot: int
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What Plantroom recorded of an environment after its last change. `config` is the digest of what reached its
+    instances; `change` names the plan or train that made it so."""
+
+    environment: str
+    status: Status
+    application: str
+    release: str
+    artefact: str
+    config: str
+    assignments: tuple[Assignment, ...]
+    change: str
+    database_pool: str | None
+    file_store: bool
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the platform and the records say now."""
+
+    servers: Sequence[ServerSeen] = ()
+    pools: Sequence[DatabasePoolSeen] = ()
+    databases: Sequence[DatabaseSeen] = ()
+    file_stores: Sequence[str] = ()
+    instances: Sequence[InstanceSeen] = ()
+    routes: Sequence[RouteSeen] = ()
+    records: Sequence[Record] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens to one object, and why. `before` is None when it is not there, `after` when it will not be; both
+    are None for an unchanged one. `environment` is the one it belongs to, if any. Never holds a secret's value, and a
+    value of the environment only by its name."""
+
+    action: Action
+    kind: ObjectKind
+    name: str
+    reason: str
+    before: Content | None = None
+    after: Content | None = None
+    environment: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All changes, sorted by kind and name. A refused change is left out when the rest is applied; with `refusals`
+    nothing of the plan may be applied. `generation` counts the applies that have ended, so the same wish a week later
+    is another plan; `content` is the digest of the estate's data."""
+
+    changes: tuple[Change, ...]
+    commit: str
+    dirty: bool
+    generation: int
+    content: str
+    refusals: tuple[str, ...] = ()
+
+    @cached_property
+    def effective(self) -> tuple[Change, ...]:
+        """Those that something is to be done for."""
+        return tuple(c for c in self.changes if c.action is not Action.UNCHANGED and c.action is not Action.REFUSED)
+
+    @cached_property
+    def refused(self) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.action is Action.REFUSED)
+
+    @cached_property
+    def digest(self) -> str:
+        """Of everything that the plan says. Unchanged objects count by their number and the hash of their lines, so
+        that a large estate's plan has its digest at once."""
+        unchanged = hashlib.sha256()
+        count = 0
+        said: list[dict[str, Any]] = []
+        for change in self.changes:
+            if change.action is Action.UNCHANGED:
+                count += 1
+                unchanged.update(f"{change.kind.value}\t{change.name}\t{change.reason}\n".encode())
+            else:
+                said.append(change_data(change))
+        return digest(
+            {
+                "format": 1,
+                "commit": self.commit,
+                "dirty": self.dirty,
+                "generation": self.generation,
+                "content": self.content,
+                "refusals": self.refusals,
+                "changes": said,
+                "unchanged": {"count": count, "sha256": unchanged.hexdigest()},
+            }
+        )
+
+
+def as_data(plan: Plan) -> dict[str, Any]:
+    """The plan as JSON-like data, with its digest."""
+    return {
+        "digest": plan.digest,
+        "commit": plan.commit,
+        "dirty": plan.dirty,
+        "generation": plan.generation,
+        "content": plan.content,
+        "refusals": list(plan.refusals),
+        "changes": [change_data(change) for change in plan.changes],
+    }
+
+
+def change_data(change: Change) -> dict[str, Any]:
+    return {
+        "action": change.action.value,
+        "kind": change.kind.value,
+        "name": change.name,
+        "reason": change.reason,
+        "before": change.before,
+        "after": change.after,
+        "environment": change.environment,
+    }
+
+
+def from_data(data: Mapping[str, Any]) -> Plan:
+    """The plan that `as_data` wrote. ValueError when its digest is not the one that is written with it."""
+    plan = Plan(
+        changes=tuple(
+            Change(
+                Action(change["action"]),
+                ObjectKind(change["kind"]),
+                change["name"],
+                change["reason"],
+                change["before"],
+                change["after"],
+                change["environment"],
+            )
+            for change in data["changes"]
+        ),
+        commit=data["commit"],
+        dirty=data["dirty"],
+        generation=data["generation"],
+        content=data["content"],
+        refusals=tuple(data["refusals"]),
+    )
+    if plan.digest != data["digest"]:
+        raise ValueError(f"the plan's content has the digest {plan.digest}, not {data['digest']}")
+    return plan

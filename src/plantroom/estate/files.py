@@ -1,0 +1,166 @@
+"""From a directory to merged data: which files are read, whose each object is, and what Git says of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from plantroom.estate.explain import Path as Where
+from plantroom.estate.model import Mistake, Source
+from plantroom.estate.reading import Document, read
+
+GIT_TIMEOUT_S = 30
+"""A status of a large work tree on a slow disk takes seconds; more means that Git waits for something."""
+
+
+@dataclass(slots=True)
+class Merged:
+    """All files as one mapping. An object's owner, by section or section and name, is the file that declares it."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+    documents: list[Document] = field(default_factory=list)
+    owners: dict[Where, Document] = field(default_factory=dict)
+    mistakes: list[Mistake] = field(default_factory=list)
+
+    @property
+    def whole(self) -> bool:
+        """Every file could be read to its end."""
+        return not any(document.partial for document in self.documents)
+
+    def owner(self, where: Where) -> Document | None:
+        found = self.owners.get(where[:2]) or self.owners.get(where[:1])
+        return found or (self.documents[0] if self.documents else None)
+
+    def find(self, where: Where, *, of_key: bool) -> tuple[Source, str | None]:
+        """The place of what is at `where` (of its key, or of its value), or of the deepest part of it that is there;
+        and the text of the value in the file when it is not text there."""
+        document = self.owner(where)
+        if document is None:
+            return Source(".", 1, 1), None
+        key, value, _, whole = document.steps(where)
+        written = document.written.get(value) if whole and where else None
+        return document.source(key if of_key or not whole else value), written
+
+
+def merge(directory: Path) -> Merged:
+    """Read every estate file below `directory` and merge their top-level sections."""
+    merged = Merged()
+    if not directory.is_dir():
+        merged.mistakes.append(_about(".", "this is no directory", "Name the directory of the estate's files"))
+        return merged
+    for path in _files(directory):
+        name = path.relative_to(directory).as_posix()
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            document = Document(name)
+            document.wrong(0, f"cannot be read ({error.strerror})", "Let this user read it, or move it elsewhere")
+        else:
+            document = read(name, data)
+        merged.documents.append(document)
+        merged.mistakes += document.mistakes
+        _add(merged, document)
+    if not merged.documents:
+        merged.mistakes.append(
+            _about(".", "the directory has no .yaml file", "Write one, or begin with `plantroom init`")
+        )
+    return merged
+
+
+def git_state(directory: Path, documents: Sequence[Document]) -> tuple[str, bool]:
+    """The commit that is checked out, and whether what is below `directory` differs from it. A file that was read but
+    that Git does not track (an ignored one too) is a difference. ("", True) outside of Git or without a commit."""
+    commit = _git(directory, "rev-parse", "--verify", "--quiet", "HEAD")
+    if commit is None:
+        return "", True
+    changed = _git(directory, "status", "--porcelain", "--untracked-files=all", "--", ".")
+    tracked = _git(directory, "ls-files", "-z", "--", ".")
+    if changed is None or tracked is None:
+        return commit.strip(), True
+    known = set(tracked.split("\0"))
+    return commit.strip(), bool(changed) or any(document.file not in known for document in documents)
+
+
+def _git(directory: Path, *arguments: str) -> str | None:
+    """Output of a Git command, or None when it fails or there is no Git. The variables that would point Git at another
+    repository are taken away, and so is the hook that a work tree's own configuration could have it run."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        done = subprocess.run(
+            ["git", "-c", "core.fsmonitor=false", *arguments],
+            cwd=directory,
+            env={**environment, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
+            capture_output=True,
+            timeout=GIT_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.decode(errors="replace") if done.returncode == 0 else None
+
+
+def _files(directory: Path) -> Iterator[Path]:
+    found: list[Path] = []
+    for folder, folders, names in os.walk(directory):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(folder, name) for name in names if name.endswith((".yaml", ".yml")) and not name.startswith(".")]
+    return iter(sorted(found, key=lambda path: path.relative_to(directory).as_posix()))
+
+
+def _about(file: str, wrong: str, right: str) -> Mistake:
+    return Mistake(Source(file, 1, 1), "", wrong, right)
+
+
+def _add(merged: Merged, document: Document) -> None:
+    if document.partial and document.value is None:
+        return
+    if not isinstance(document.value, dict):
+        empty = document.value is None
+        wrong = "the file is empty" if empty else "the file is not a mapping"
+        merged.mistakes.append(_about(document.file, wrong, "Declare something, as in `clients:`"))
+        document.partial = True
+        return
+    for section, content in document.value.items():
+        if section not in merged.data:
+            merged.data[section] = content
+            merged.owners[(section,)] = document
+            if isinstance(content, dict):
+                merged.owners.update(dict.fromkeys(((section, name) for name in content), document))
+        else:
+            _join(merged, document, section, content)
+
+
+def _join(merged: Merged, document: Document, section: str, content: Any) -> None:
+    """Put one section of a further file to what earlier files have of it."""
+    first = merged.owners[(section,)]
+    so_far = merged.data[section]
+    if section == "estate" or not isinstance(so_far, dict) or not isinstance(content, dict):
+        other, _ = merged.find((section,), of_key=True)
+        key, *_ = document.steps((section,))
+        right = "Rings have an order: keep them in one file" if section == "rings" else "Keep it in one file"
+        merged.mistakes.append(
+            Mistake(document.source(key), section, f"{section} is in another file too, at {other}", right)
+        )
+        return
+    if so_far is first.value.get(section):
+        so_far = merged.data[section] = dict(so_far)
+    for name, value in content.items():
+        where = (section, name)
+        if name in so_far:
+            other, _ = merged.find(where, of_key=True)
+            key, *_ = document.steps(where)
+            merged.mistakes.append(
+                Mistake(
+                    document.source(key),
+                    f"{section}/{name}",
+                    f"{name} is declared twice, the first time at {other}",
+                    "Keep one of the two",
+                )
+            )
+        else:
+            so_far[name] = value
+            merged.owners[where] = document

@@ -1,0 +1,311 @@
+"""The plan: what is declared against what is there and what was recorded. Pure, with `today` as an argument.
+
+A plan never changes which release an environment runs; release trains do that. It never moves data, and deletes it
+only where the estate's allowances name it and its bounds are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from typing import Any
+
+from plantroom.estate.capacity import pool_changes, server_changes
+from plantroom.estate.changes import (
+    JSON,
+    Action,
+    Assignment,
+    Change,
+    Content,
+    ObjectKind,
+    Observed,
+    Plan,
+    Record,
+    Status,
+    as_data,
+    from_data,
+)
+from plantroom.estate.deletions import judged, may_delete
+from plantroom.estate.effective import Place, management_of, milli, places, release_of, scales_of
+from plantroom.estate.model import EnvironmentState, Estate, Loaded, Management
+from plantroom.estate.parts import Seen, Wanted, as_recorded, diff, hosts_changed
+from plantroom.kernel.digest import digest
+from plantroom.kernel.verdict import Refused
+
+__all__ = [
+    "JSON",
+    "Action",
+    "Assignment",
+    "Change",
+    "Content",
+    "ObjectKind",
+    "Observed",
+    "Plan",
+    "Record",
+    "Status",
+    "as_data",
+    "config_of",
+    "from_data",
+    "make",
+]
+
+Placements = Mapping[str, tuple[Assignment, ...] | Refused]
+
+_KINDS = {kind: index for index, kind in enumerate(ObjectKind)}
+
+
+def config_of(estate: Estate, client: str, stage: str) -> dict[str, Any]:
+    """What of the declaration reaches an environment's instances and its route, and so makes them new when it changes:
+    values, secret references (never secrets), host names, and per process type count and limits."""
+    environment = estate.clients[client].environments[stage]
+    return {
+        "application": environment.application,
+        "hosts": sorted(environment.hosts),
+        "values": environment.values,
+        "secrets": {name: {"env": ref.env, "file": ref.file} for name, ref in environment.secrets.items()},
+        "processes": {
+            process: {"instances": scale.instances, "memory_mib": scale.memory_mib, "cpu_milli": milli(scale.cpus)}
+            for process, scale in scales_of(estate, environment).items()
+        },
+    }
+
+
+def make(loaded: Loaded, observed: Observed, placements: Placements, generation: int, today: date) -> Plan:
+    """The plan that leads from `observed` to `loaded`. `placements` are those of `rollout.placement.place`; an
+    environment whose placement is refused is refused. An applied estate plans to nothing: all unchanged."""
+    estate = loaded.estate
+    records = {record.environment: record for record in observed.records}
+    seen = Seen(observed)
+    found: list[Change] = []
+    for change, wanted in _decided(estate, records, placements, today):
+        found.append(change)
+        if wanted is not None:
+            found += diff(wanted, seen)
+    found += _undeclared(estate, records, seen)
+    changes = [
+        *server_changes(estate, observed),
+        *pool_changes(estate, observed),
+        *judged(estate, found, observed),
+    ]
+    changes.sort(key=lambda change: (_KINDS[change.kind], change.name))
+    return Plan(
+        changes=tuple(changes),
+        commit=loaded.commit,
+        dirty=loaded.dirty,
+        generation=generation,
+        content=loaded.content,
+        refusals=tuple(_refusals(loaded, changes)),
+    )
+
+
+def _decided(
+    estate: Estate, records: Mapping[str, Record], placements: Placements, today: date
+) -> Iterator[tuple[Change, Wanted | None]]:
+    """For every declared environment: what happens to it, and which parts it shall have. None leaves them alone."""
+    for place in places(estate):
+        record = records.get(place.name)
+        management = management_of(estate, place)
+        if management is not Management.MANAGED:
+            yield _environment(Action.UNCHANGED, place.name, management.value), None
+        elif record is None or record.status is Status.RETIRED:
+            yield _new(estate, place, record, placements, today)
+        else:
+            yield _existing(estate, place, record, placements)
+
+
+def _new(
+    estate: Estate, place: Place, record: Record | None, placements: Placements, today: date
+) -> tuple[Change, Wanted | None]:
+    name, environment = place.name, place.environment
+    if environment.state is EnvironmentState.RETIRED:
+        if record is None:
+            return _environment(Action.UNCHANGED, name, "retired before it was ever live"), None
+        return _environment(Action.UNCHANGED, name, "retired"), Wanted(name, record)
+    if record is not None:
+        reason = "it was retired, and its data is in its final dump only; declare it under a new name"
+        return _environment(Action.REFUSED, name, reason), None
+    if environment.state is EnvironmentState.SUSPENDED:
+        return _environment(Action.UNCHANGED, name, "suspended before it was ever live"), None
+    if environment.go_live is not None and environment.go_live > today:
+        return _environment(Action.UNCHANGED, name, f"goes live on {environment.go_live.isoformat()}"), None
+    placement = placements.get(name, ())
+    if isinstance(placement, Refused):
+        return _environment(Action.REFUSED, name, placement.reason), None
+    wanted = _wanted(place, None, placement)
+    after = _declared_content(estate, place, placement, None)
+    reason = f"new client environment, starts on release {release_of(estate, environment)}"
+    return _environment(Action.CREATED, name, reason, after=after), wanted
+
+
+def _existing(estate: Estate, place: Place, record: Record, placements: Placements) -> tuple[Change, Wanted | None]:
+    name, environment = place.name, place.environment
+    before = _recorded_content(record)
+    if environment.state is EnvironmentState.RETIRED:
+        reason = "retires: a final dump and its files are kept, everything else of it goes"
+        after: Content = {**before, "state": Status.RETIRED.value}
+        return _environment(Action.UPDATED, name, reason, before, after), None
+    placement = placements.get(name, ()) if environment.state is EnvironmentState.LIVE else ()
+    if isinstance(placement, Refused):
+        return _environment(Action.REFUSED, name, placement.reason, before), as_recorded(record)
+    if refusal := _never(place, record):
+        return _environment(Action.REFUSED, name, refusal, before), as_recorded(record)
+    reasons = list(_reasons(estate, place, record, placement))
+    wanted = _wanted(place, record, placement)
+    if not reasons:
+        return _environment(Action.UNCHANGED, name, ""), wanted
+    after = _declared_content(estate, place, placement, record)
+    return _environment(Action.UPDATED, name, "; ".join(reasons), before, after), wanted
+
+
+def _never(place: Place, record: Record) -> str:
+    """Why a plan cannot do what is declared, or "" when it can."""
+    environment = place.environment
+    if environment.application != record.application:
+        return f"runs {record.application}: an environment never changes to another application"
+    pool = environment.database_pool
+    if record.database_pool is not None and pool is not None and pool != record.database_pool:
+        return f"its database is in {record.database_pool}: a move of data to {pool} needs a migration of its own"
+    return ""
+
+
+def _reasons(estate: Estate, place: Place, record: Record, placement: tuple[Assignment, ...]) -> Iterator[str]:
+    environment = place.environment
+    declared = Status(environment.state.value)
+    if record.status is Status.PROVISIONING:
+        yield "its provisioning has not ended"
+    elif record.status is not declared:
+        yield "resumes" if declared is Status.LIVE else "suspends: a clear 503 page, its data stays"
+    if set(environment.hosts) != set(record.hosts):
+        yield hosts_changed(record.hosts, environment.hosts)
+    if declared is Status.LIVE and record.status is not Status.SUSPENDED:
+        yield from _moves(record.assignments, placement)
+    if environment.database_pool != record.database_pool:
+        yield "gets a database" if environment.database_pool else "has no database any more"
+    if environment.file_store != record.file_store:
+        yield "gets a file store" if environment.file_store else "has no file store any more"
+    if _config_changed(estate, place, record):
+        yield "values, secret references or limits changed"
+
+
+def _moves(before: Iterable[Assignment], after: Iterable[Assignment]) -> Iterator[str]:
+    was = {(one.process, one.slot): one.server for one in before}
+    will = {(one.process, one.slot): one.server for one in after}
+    if was == will:
+        return
+    for slot in sorted(was.keys() | will.keys()):
+        label = f"{slot[0]}/{slot[1]}"
+        if slot not in was:
+            yield f"{label} is added on {will[slot]}"
+        elif slot not in will:
+            yield f"{label} on {was[slot]} goes"
+        elif was[slot] != will[slot]:
+            yield f"{label} moves from {was[slot]} to {will[slot]}"
+
+
+def _config_changed(estate: Estate, place: Place, record: Record) -> bool:
+    """Whether more of the configuration changed than host names and counts, which the record knows by themselves."""
+    config = config_of(estate, place.client_name, place.stage)
+    if digest(config) == record.config:
+        return False
+    counts: dict[str, int] = {}
+    for one in record.assignments:
+        counts[one.process] = counts.get(one.process, 0) + 1
+    as_it_was = {
+        process: {**scale, "instances": counts.get(process, 0)} for process, scale in config["processes"].items()
+    }
+    hosts = sorted(record.hosts)
+    explained = ({**config, "hosts": hosts}, {**config, "hosts": hosts, "processes": as_it_was})
+    return all(digest(one) != record.config for one in explained)
+
+
+def _undeclared(estate: Estate, records: Mapping[str, Record], seen: Seen) -> Iterator[Change]:
+    """What was recorded or seen of environments that no file declares."""
+    declared = {place.name for place in places(estate)}
+    gone = {
+        name: record for name, record in records.items() if name not in declared and record.status is not Status.RETIRED
+    }
+    alive = sum(record.status is not Status.RETIRED for record in records.values())
+    refusals = may_delete(estate, ObjectKind.ENVIRONMENT, gone, alive)
+    for name, record in gone.items():
+        before = _recorded_content(record)
+        if name in refusals:
+            yield _environment(Action.REFUSED, name, refusals[name], before)
+            yield from diff(as_recorded(record), seen)
+        else:
+            yield _environment(Action.DELETED, name, "no file declares it any more", before)
+            yield from diff(Wanted(name, record), seen)
+    for name in sorted(seen.environments() - declared - gone.keys()):
+        yield from diff(Wanted(name, records.get(name)), seen)
+
+
+def _wanted(place: Place, record: Record | None, placement: tuple[Assignment, ...]) -> Wanted:
+    environment = place.environment
+    return Wanted(
+        environment=place.name,
+        record=record,
+        assignments=placement,
+        hosts=environment.hosts,
+        suspended=environment.state is EnvironmentState.SUSPENDED,
+        database_pool=environment.database_pool,
+        file_store=environment.file_store,
+    )
+
+
+def _declared_content(
+    estate: Estate, place: Place, placement: tuple[Assignment, ...], record: Record | None
+) -> Content:
+    environment = place.environment
+    return {
+        "state": environment.state.value,
+        "application": environment.application,
+        "release": record.release if record else release_of(estate, environment),
+        "config": digest(config_of(estate, place.client_name, place.stage)),
+        "hosts": sorted(environment.hosts),
+        "values": sorted(environment.values),
+        "secrets": sorted(environment.secrets),
+        "database_pool": environment.database_pool,
+        "file_store": environment.file_store,
+        "instances": _placed(placement),
+    }
+
+
+def _recorded_content(record: Record) -> dict[str, JSON]:
+    return {
+        "state": record.status.value,
+        "application": record.application,
+        "release": record.release,
+        "config": record.config,
+        "hosts": sorted(record.hosts),
+        "database_pool": record.database_pool,
+        "file_store": record.file_store,
+        "instances": _placed(record.assignments),
+    }
+
+
+def _placed(assignments: tuple[Assignment, ...]) -> dict[str, JSON]:
+    return {f"{one.process}/{one.slot}": one.server for one in assignments}
+
+
+def _environment(
+    action: Action, name: str, reason: str, before: Content | None = None, after: Content | None = None
+) -> Change:
+    return Change(action, ObjectKind.ENVIRONMENT, name, reason, before, after, name)
+
+
+def _refusals(loaded: Loaded, changes: Iterable[Change]) -> Iterator[str]:
+    settings = loaded.estate.estate
+    if not loaded.dirty or settings.allow.dirty_tree:
+        return
+    touched = {
+        change.environment
+        for change in changes
+        if change.environment is not None
+        and change.action not in (Action.UNCHANGED, Action.REFUSED)
+        and change.environment.partition("/")[2] in settings.production_stages
+    }
+    if touched:
+        what = "the files differ from the commit" if loaded.commit else "the files are in no Git commit"
+        yield (
+            f"{what}, and {len(touched)} production environment{'' if len(touched) == 1 else 's'} would change: "
+            "commit them, or set estate.allow.dirty_tree"
+        )

@@ -1,0 +1,1 @@
+"""The one tamper-evident log: append, checkpoint, prove, verify."""

@@ -1,0 +1,235 @@
+"""Writing to the ledger, and the journal of steps that makes acting twice impossible.
+
+`Journal.step` is how every activity changes the outside world: is an outcome recorded for this key? Return it. Else
+judge again, write the intent (unique by key), act, write the outcome, all under a lock on the key. A worker that is
+killed anywhere in between is followed by one that finds the intent and acts again, which the platform contract makes
+harmless.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from plantroom.kernel.errors import LedgerError, PlatformError
+from plantroom.kernel.verdict import Allowed, Verdict
+from plantroom.ledger import policy, store
+from plantroom.ledger.model import CHECKPOINT_EVERY, Checkpoint, Draft, Entry, Phase, Stored, Verification
+from plantroom.runtime.clock import Clock, stamp
+from plantroom.runtime.database import Database
+from plantroom.runtime.faults import Fault, FaultPoint
+
+_AGAIN = frozenset({"PR403", "PR404"})
+"""Busy and unreachable: whether it was done is not known, so no outcome is written, and the step is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutcome:
+    """`done` False means that it failed for good, for the reason in `why`."""
+
+    done: bool
+    why: str
+    data: dict[str, Any]
+
+
+class Ledger:
+    """Append, checkpoint, read and verify."""
+
+    def __init__(self, database: Database, directory: Path, origin: str, clock: Clock) -> None:
+        self._database = database
+        self._directory = directory
+        self._origin = origin
+        self._clock = clock
+
+    # The caller's transaction: the entry and the state that it speaks of are written together, or neither is.
+    async def append(self, connection: AsyncConnection, *drafts: Draft) -> list[Entry]:
+        return await store.append(connection, drafts, stamp(self._clock()))
+
+    async def latest(self, limit: int, subject: str | None = None) -> list[Stored]:
+        async with self._database.transaction() as connection:
+            return await store.latest(connection, limit, subject)
+
+    async def all(self) -> list[Stored]:
+        async with self._database.transaction() as connection:
+            return await store.read(connection)
+
+    async def checkpoint(self) -> Checkpoint:
+        """Sign the present root and write it outside of PostgreSQL; at an unchanged size the one that is there."""
+        stored = await self.all()
+        path = self._directory / "checkpoints" / f"{len(stored):012d}.txt"
+        if path.exists():
+            return policy.open_note(path.read_text(), self._key().public_key())
+        made = policy.sign(self._origin, len(stored), policy.root_of([item.leaf for item in stored]), self._key())
+        _write_whole(path, made.note.encode(), 0o644)
+        return made
+
+    async def checkpoint_if_due(self) -> None:
+        """A checkpoint at every thousandth entry, or as soon after it as a step ends."""
+        async with self._database.transaction() as connection:
+            size = await store.size(connection)
+        newest = max((int(path.stem) for path in self._directory.glob("checkpoints/*.txt")), default=0)
+        if size // CHECKPOINT_EVERY > newest // CHECKPOINT_EVERY:
+            await self.checkpoint()
+
+    async def verify(self) -> Verification:
+        return policy.verify(await self.all(), self.checkpoints())
+
+    def checkpoints(self) -> list[Checkpoint]:
+        return read_checkpoints(self._directory)
+
+    async def prove(self, seq: int) -> dict[str, Any]:
+        """An inclusion proof of one entry against the newest checkpoint that covers it, with all a verifier needs."""
+        stored = await self.all()
+        covering = [checkpoint for checkpoint in self.checkpoints() if checkpoint.size > seq]
+        if not covering or seq >= len(stored) or seq < 0:
+            raise LedgerError(
+                "PR503",
+                f"entry {seq}",
+                value="is not covered by a checkpoint",
+                limit=f"the ledger has {len(stored)} entries",
+                remedy="Make one with `plantroom ledger checkpoint`",
+            )
+        newest = covering[-1]
+        proof = policy.inclusion_proof([item.leaf for item in stored[: newest.size]], seq)
+        return {
+            "entry": stored[seq].entry.as_data(),
+            "leaf": stored[seq].leaf.hex(),
+            "proof": [step.hex() for step in proof],
+            "checkpoint": newest.note,
+            "public_key": self._key().public_key().public_bytes_raw().hex(),
+        }
+
+    def public_key(self) -> str:
+        """In hexadecimal, 32 bytes."""
+        return self._key().public_key().public_bytes_raw().hex()
+
+    def _key(self) -> Ed25519PrivateKey:
+        path = self._directory / "key"
+        if not path.exists():
+            made = Ed25519PrivateKey.generate()
+            _write_whole(self._directory / "key.pub", made.public_key().public_bytes_raw(), 0o644)
+            _write_whole(path, made.private_bytes_raw(), 0o600)
+        return Ed25519PrivateKey.from_private_bytes(path.read_bytes())
+
+
+def read_checkpoints(directory: Path) -> list[Checkpoint]:
+    """Every checkpoint beside its public key, its signature checked, smallest first."""
+    paths = sorted(directory.glob("checkpoints/*.txt"))
+    if not paths:
+        return []
+    public = Ed25519PublicKey.from_public_bytes((directory / "key.pub").read_bytes())
+    return [policy.open_note(path.read_text(), public) for path in paths]
+
+
+class Journal:
+    """Steps with keys. One per process."""
+
+    def __init__(self, database: Database, ledger: Ledger, fault: Fault | None) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._fault = fault
+
+    async def outcome(self, key: str) -> StepOutcome | None:
+        async with self._database.transaction() as connection:
+            return _outcome(await store.find(connection, key, Phase.OUTCOME))
+
+    async def step(
+        self,
+        *,
+        key: str,
+        actor: str,
+        verb: str,
+        subject: str,
+        detail: dict[str, Any],
+        act: Callable[[], Awaitable[dict[str, Any]]],
+        judge: Callable[[], Awaitable[Verdict]] | None = None,
+        record: Callable[[AsyncConnection, StepOutcome], Awaitable[None]] | None = None,
+    ) -> StepOutcome:
+        """Do `act` once for `key`. `record` writes state in the transaction of the outcome.
+
+        A refusal by `judge` and a `PlatformError` that will not go away by itself are outcomes too (not done).
+        Raises the PlatformError when it is worth trying again (busy, unreachable); nothing is recorded then.
+        """
+        async with self._locked(key) as connection:
+            recorded = _outcome(await store.find(connection, key, Phase.OUTCOME))
+            if recorded is not None:
+                await connection.rollback()
+                return recorded
+            verdict: Verdict = Allowed() if judge is None else await judge()
+            if not isinstance(verdict, Allowed):
+                outcome = StepOutcome(False, verdict.reason, {})
+            else:
+                if await store.find(connection, key, Phase.INTENT) is None:
+                    await self._ledger.append(connection, Draft(actor, verb, subject, Phase.INTENT, key, detail))
+                await connection.commit()
+                outcome = await self._act(verb, act)
+            payload = {"done": outcome.done, "why": outcome.why, "data": outcome.data}
+            await self._ledger.append(connection, Draft(actor, verb, subject, Phase.OUTCOME, key, payload))
+            if record is not None:
+                await record(connection, outcome)
+            await connection.commit()
+            self._strike(verb, FaultPoint.AFTER_RECORD)
+        return outcome
+
+    async def _act(self, verb: str, act: Callable[[], Awaitable[dict[str, Any]]]) -> StepOutcome:
+        self._strike(verb, FaultPoint.BEFORE_ACT)
+        try:
+            data = await act()
+        except PlatformError as error:
+            if error.code in _AGAIN:
+                raise
+            return StepOutcome(False, str(error), {})
+        self._strike(verb, FaultPoint.AFTER_ACT)
+        return StepOutcome(True, "", data)
+
+    def _strike(self, verb: str, point: FaultPoint) -> None:
+        if self._fault is not None:
+            self._fault.strike(verb, point)
+
+    @asynccontextmanager
+    async def _locked(self, key: str) -> AsyncIterator[AsyncConnection]:
+        """A session lock on the key, which goes with the connection when the process dies."""
+        async with self._database.connection() as connection:
+            await connection.execute(text("SELECT pg_advisory_lock(hashtextextended(:key, 0))"), {"key": key})
+            try:
+                yield connection
+            except BaseException:
+                # The lock must go in any case, and a broken connection takes it along.
+                await connection.invalidate()
+                raise
+            await connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:key, 0))"), {"key": key})
+            await connection.commit()
+
+
+def _outcome(entry: Entry | None) -> StepOutcome | None:
+    if entry is None:
+        return None
+    return StepOutcome(bool(entry.payload["done"]), str(entry.payload["why"]), dict(entry.payload["data"]))
+
+
+def _write_whole(path: Path, data: bytes, mode: int) -> None:
+    """The whole file or none of it, also when the machine stops in the middle."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def export_lines(stored: Sequence[Stored]) -> list[dict[str, Any]]:
+    """The ledger as data, one object an entry, each with the hash stored beside it."""
+    return [item.entry.as_data() | {"leaf": item.leaf.hex()} for item in stored]
+
+
+def import_lines(lines: Sequence[dict[str, Any]]) -> list[Stored]:
+    return [Stored(Entry.from_data(line), bytes.fromhex(line["leaf"])) for line in lines]

@@ -1,0 +1,1 @@
+"""How any change reaches running environments: placement, changes, drain leases, verdicts. Releases ride on it."""

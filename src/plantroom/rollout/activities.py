@@ -1,0 +1,452 @@
+"""One step of a change each. Every step that changes something goes through the journal; waiting steps only look.
+
+An activity acts only on a change that it finds open in PostgreSQL: whoever can speak to Temporal can wake these up, and
+nothing more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from plantroom.estate.changes import Status
+from plantroom.kernel.errors import ArtefactError, PlatformError
+from plantroom.kernel.verdict import Allowed, Refused, Verdict
+from plantroom.ledger.service import Journal, StepOutcome
+from plantroom.platforms.contract import DatabaseSpec, Platform
+from plantroom.rollout import policy, steps, store
+from plantroom.rollout.model import ArtefactView, Change, ChangeState, Direction, Target
+from plantroom.rollout.ports import Artefacts
+from plantroom.runtime.clock import Clock, stamp
+from plantroom.runtime.database import Database
+
+_LOOK = 0.1
+"""Seconds between two looks while waiting; a tenth of what a person notices."""
+
+_LEASE_MARGIN = timedelta(seconds=60)
+"""Time a drain's owner has after the drain itself should have ended, before the instance is admitted again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """A change, the side of it that this direction leads to, and the artefact of that side."""
+
+    change: Change
+    target: Target | None
+    artefact: ArtefactView | None
+
+    def side(self) -> tuple[Target, ArtefactView]:
+        if self.target is None or self.artefact is None:
+            raise PlatformError("PR405", self.change.environment, value="there is nothing to go back to")
+        return self.target, self.artefact
+
+
+class Activities:
+    def __init__(
+        self,
+        database: Database,
+        journal: Journal,
+        platform: Platform,
+        artefacts: Artefacts,
+        archive: Path,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._journal = journal
+        self._platform = platform
+        self._artefacts = artefacts
+        self._archive = archive
+        self._clock = clock
+
+    def all(self) -> list[Callable[..., Any]]:
+        return [
+            self.prepare,
+            self.make_database,
+            self.make_files,
+            self.schema,
+            self.route,
+            self.start,
+            self.await_healthy,
+            self.admit,
+            self.drain,
+            self.await_drained,
+            self.stop,
+            self.archive_data,
+            self.remove_data,
+            self.finish,
+        ]
+
+    @activity.defn(name=steps.PREPARE)
+    async def prepare(self, given: steps.StepInput) -> steps.ChangeView:
+        """What is to be done, from what is there now."""
+        scene = await self._scene(given)
+        refused = await self._may(given)
+        if isinstance(refused, Refused):
+            return steps.ChangeView(False, refused.reason)
+        forward = given.direction == Direction.FORWARD
+        target, artefact = scene.target, scene.artefact
+        if target is not None and artefact is None:
+            return steps.ChangeView(False, f"the artefact {target.artefact} is not to be had")
+        if target is None or artefact is None:
+            # New, and it failed: what was started is stopped again. Database and files stay, they may hold data.
+            target = scene.change.target
+            artefact = await self._artefacts.view(target.artefact)
+            target = Target.from_data(target.as_data() | {"assignments": []})
+            parts: list[str] = []
+        else:
+            wrong = policy.misfits(target, artefact)
+            if wrong:
+                return steps.ChangeView(False, "; ".join(wrong))
+            parts = _parts(target, artefact, forward)
+        instances = await self._platform.workloads.observe()
+        routes = await self._platform.traffic.observe()
+        moves = [
+            steps.MoveView(
+                move.process, move.slot, move.web, move.new, list(move.old), _start_timeout(artefact, move.process)
+            )
+            for move in policy.moves(target, artefact, instances, routes)
+        ]
+        last = [steps.ARCHIVE, steps.REMOVE_DATA] if forward and target.status is Status.RETIRED else []
+        return steps.ChangeView(True, "", parts, moves, last, target.drain_timeout_s)
+
+    @activity.defn(name=steps.DATABASE)
+    async def make_database(self, given: steps.StepInput) -> steps.StepResult:
+        scene = await self._scene(given)
+        spec = _database(scene.change.target)
+
+        async def act() -> dict[str, Any]:
+            await self._platform.databases.create(spec)
+            return {"pool": spec.pool}
+
+        return await self._step(scene, given, steps.DATABASE, {"pool": spec.pool}, act)
+
+    @activity.defn(name=steps.FILES)
+    async def make_files(self, given: steps.StepInput) -> steps.StepResult:
+        scene = await self._scene(given)
+
+        async def act() -> dict[str, Any]:
+            await self._platform.files.create(scene.change.environment)
+            return {}
+
+        return await self._step(scene, given, steps.FILES, {}, act)
+
+    @activity.defn(name=steps.SCHEMA)
+    async def schema(self, given: steps.StepInput) -> steps.StepResult:
+        """Each script that the release needs and the database does not have."""
+        scene = await self._scene(given)
+        target, _ = scene.side()
+        spec = _database(target)
+
+        async def act() -> dict[str, Any]:
+            seen = {one.environment: one for one in await self._platform.databases.observe()}
+            there = seen.get(target.environment)
+            if there is None:
+                raise PlatformError("PR401", f"the database of {target.environment}", value="is not there")
+            due = await self._artefacts.scripts_due(target.artefact, there.scripts)
+            if isinstance(due, Refused):
+                raise PlatformError("PR405", f"the database of {target.environment}", value=due.reason)
+            ran = []
+            for script in due:
+                if await self._platform.databases.apply(spec, script, target.lock_timeout_ms):
+                    ran.append({"release": script.release, "sha256": script.sha256})
+            return {"ran": ran}
+
+        async with _Beating():
+            return await self._step(scene, given, steps.SCHEMA, {"release": target.release}, act)
+
+    @activity.defn(name=steps.ROUTE)
+    async def route(self, given: steps.StepInput) -> steps.StepResult:
+        scene = await self._scene(given)
+        target, artefact = scene.side()
+        spec = policy.route_of(target, artefact)
+
+        async def act() -> dict[str, Any]:
+            await self._platform.traffic.route([spec])
+            return {}
+
+        detail = {"hosts": list(spec.hosts), "suspended": spec.suspended}
+        return await self._step(scene, given, steps.ROUTE, detail, act)
+
+    @activity.defn(name=steps.START)
+    async def start(self, given: steps.StepInput) -> steps.StepResult:
+        scene = await self._scene(given)
+        target, artefact = scene.side()
+        spec = policy.instance_spec(target, artefact, given.process, given.slot, self._given(target))
+
+        async def act() -> dict[str, Any]:
+            seen = await self._platform.workloads.start(spec)
+            return {"server": seen.server, "port": seen.port}
+
+        detail = {"server": spec.server, "release": target.release, "artefact": target.artefact}
+        return await self._step(scene, given, steps.START, detail, act)
+
+    @activity.defn(name=steps.AWAIT_HEALTHY)
+    async def await_healthy(self, given: steps.StepInput) -> steps.StepResult:
+        """Looks until the instance answers its health check, for as long as its artefact allows a start to take."""
+        scene = await self._scene(given)
+        _, artefact = scene.side()
+        limit = _start_timeout(artefact, given.process)
+        until = time.monotonic() + limit
+        why = "it was not asked"
+        while time.monotonic() < until:
+            try:
+                why = await self._platform.workloads.healthy(given.name) or ""
+            except PlatformError as error:
+                why = str(error)
+            if not why:
+                return steps.StepResult(True)
+            activity.heartbeat()
+            await asyncio.sleep(_LOOK)
+        return steps.StepResult(False, f"{given.name} was not healthy within {limit} s: {why}")
+
+    @activity.defn(name=steps.ADMIT)
+    async def admit(self, given: steps.StepInput) -> steps.StepResult:
+        scene = await self._scene(given)
+        environment = scene.change.environment
+
+        async def healthy() -> Verdict:
+            allowed = await self._may(given)
+            if not isinstance(allowed, Allowed):
+                return allowed
+            why = await self._platform.workloads.healthy(given.name)
+            return Allowed() if why is None else Refused(f"{given.name} is not healthy: {why}")
+
+        async def act() -> dict[str, Any]:
+            seen = {one.id: one for one in await self._platform.workloads.observe()}
+            instance = seen.get(given.name)
+            if instance is None:
+                raise PlatformError("PR401", given.name, value="is not on any server")
+            await self._platform.traffic.admit(environment, given.name, instance.address, instance.port)
+            return {"server": instance.server}
+
+        return await self._step(scene, given, steps.ADMIT, {}, act, healthy)
+
+    @activity.defn(name=steps.DRAIN)
+    async def drain(self, given: steps.StepInput) -> steps.StepResult:
+        scene = await self._scene(given)
+        environment = scene.change.environment
+        allowed = timedelta(seconds=(scene.target or scene.change.target).drain_timeout_s) + _LEASE_MARGIN
+        expires = stamp(self._clock() + allowed)
+
+        async def act() -> dict[str, Any]:
+            await self._platform.traffic.drain(environment, given.name)
+            return {"lease": expires}
+
+        async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
+            if outcome.done:
+                await store.lease(connection, given.name, environment, given.change, "change of release", expires)
+
+        return await self._step(scene, given, steps.DRAIN, {}, act, record=record)
+
+    @activity.defn(name=steps.AWAIT_DRAINED)
+    async def await_drained(self, given: steps.StepInput) -> steps.StepResult:
+        """Looks until nothing is in flight, or the time allowed is over; the instance is stopped either way."""
+        scene = await self._scene(given)
+        limit = (scene.target or scene.change.target).drain_timeout_s
+        until = time.monotonic() + limit
+        while True:
+            left = await self._platform.traffic.in_flight(scene.change.environment, given.name)
+            if left == 0:
+                return steps.StepResult(True)
+            if time.monotonic() >= until:
+                return steps.StepResult(True, f"{left} still in flight after {limit} s")
+            activity.heartbeat()
+            await asyncio.sleep(_LOOK)
+
+    @activity.defn(name=steps.STOP)
+    async def stop(self, given: steps.StepInput) -> steps.StepResult:
+        scene = await self._scene(given)
+
+        async def act() -> dict[str, Any]:
+            await self._platform.traffic.remove(scene.change.environment, given.name)
+            await self._platform.workloads.stop(given.name)
+            return {}
+
+        async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
+            if outcome.done:
+                await store.release_lease(connection, given.name)
+
+        async with _Beating():
+            return await self._step(scene, given, steps.STOP, {}, act, record=record)
+
+    @activity.defn(name=steps.ARCHIVE)
+    async def archive_data(self, given: steps.StepInput) -> steps.StepResult:
+        """The final dump and files of an environment that is retired, kept for the time that the estate states."""
+        scene = await self._scene(given)
+        target = scene.change.target
+        place = self._archive / target.client / f"{target.stage}-{scene.change.key}"
+
+        async def act() -> dict[str, Any]:
+            place.mkdir(parents=True, exist_ok=True, mode=0o700)
+            kept = []
+            if target.database_pool is not None:
+                await self._platform.databases.dump(_database(target), place / "database.dump")
+                kept.append("database.dump")
+            if target.file_store:
+                await self._platform.files.archive(target.environment, place / "files.tar")
+                kept.append("files.tar")
+            return {"place": str(place), "kept": kept}
+
+        async with _Beating():
+            return await self._step(scene, given, steps.ARCHIVE, {}, act)
+
+    @activity.defn(name=steps.REMOVE_DATA)
+    async def remove_data(self, given: steps.StepInput) -> steps.StepResult:
+        """Only after the archive of the same change is recorded as done."""
+        scene = await self._scene(given)
+        target = scene.change.target
+
+        async def archived() -> Verdict:
+            outcome = await self._journal.outcome(_key(given, steps.ARCHIVE))
+            if outcome is None or not outcome.done:
+                return Refused("the final dump and files are not recorded as kept")
+            return await self._may(given)
+
+        async def act() -> dict[str, Any]:
+            await self._platform.traffic.unroute([target.environment])
+            if target.database_pool is not None:
+                await self._platform.databases.drop(_database(target))
+            if target.file_store:
+                await self._platform.files.remove(target.environment)
+            return {}
+
+        async with _Beating():
+            return await self._step(scene, given, steps.REMOVE_DATA, {}, act, archived)
+
+    @activity.defn(name=steps.FINISH)
+    async def finish(self, given: steps.StepInput) -> steps.StepResult:
+        """Record what the environment is now, together with the end of the change."""
+        scene = await self._scene(given)
+        change = scene.change
+        done = given.direction == Direction.FORWARD
+
+        async def act() -> dict[str, Any]:
+            return {"result": "done" if done else "failed", "why": given.name, "release": change.target.release}
+
+        async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
+            now = stamp(self._clock())
+            if done:
+                await store.keep(connection, change.target, change.key, now)
+            state = ChangeState.DONE if done else ChangeState.FAILED
+            await store.set_change(connection, change.key, state, given.name, now)
+
+        key = f"{change.key}:{steps.FINISH}"
+        outcome = await self._journal.step(
+            key=key,
+            actor=change.actor,
+            verb=steps.FINISH,
+            subject=change.environment,
+            detail={},
+            act=act,
+            record=record,
+        )
+        return steps.StepResult(outcome.done, outcome.why)
+
+    # -- what every step does -----------------------------------------------------------------------------------
+
+    async def _scene(self, given: steps.StepInput) -> _Scene:
+        async with self._database.transaction() as connection:
+            change = await store.change(connection, given.change)
+        if change is None:
+            # Trying again will not bring it: somebody spoke to Temporal, and nobody to Plantroom.
+            raise ApplicationError(f"no change {given.change} was ever asked for", non_retryable=True)
+        target = change.target if given.direction == Direction.FORWARD else change.previous
+        if target is None:
+            return _Scene(change, None, None)
+        try:
+            return _Scene(change, target, await self._artefacts.view(target.artefact))
+        except ArtefactError:
+            return _Scene(change, target, None)
+
+    async def _may(self, given: steps.StepInput) -> Verdict:
+        async with self._database.transaction() as connection:
+            change = await store.change(connection, given.change)
+        if change is None or change.state is not ChangeState.OPEN:
+            return Refused(f"the change {given.change} is not open")
+        return Allowed()
+
+    async def _step(
+        self,
+        scene: _Scene,
+        given: steps.StepInput,
+        verb: str,
+        detail: dict[str, Any],
+        act: Callable[[], Awaitable[dict[str, Any]]],
+        judge: Callable[[], Awaitable[Verdict]] | None = None,
+        record: Callable[[AsyncConnection, StepOutcome], Awaitable[None]] | None = None,
+    ) -> steps.StepResult:
+        async def may() -> Verdict:
+            return await self._may(given)
+
+        outcome = await self._journal.step(
+            key=_key(given, verb),
+            actor=scene.change.actor,
+            verb=verb,
+            subject=f"{scene.change.environment}/{given.name}" if given.name else scene.change.environment,
+            detail=detail | {"change": given.change, "direction": given.direction},
+            act=act,
+            judge=judge or may,
+            record=record,
+        )
+        return steps.StepResult(outcome.done, outcome.why)
+
+    def _given(self, target: Target) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        if target.database_pool is not None:
+            found.update(self._platform.databases.variables(_database(target)))
+        if target.file_store:
+            found.update(self._platform.files.variables(target.environment))
+        return found
+
+
+class _Beating:
+    """Heartbeats while a long call is under way, so that a dead worker is noticed in seconds."""
+
+    async def __aenter__(self) -> None:
+        self._task = asyncio.create_task(self._beat())
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+
+    async def _beat(self) -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(1)
+
+
+def _key(given: steps.StepInput, verb: str) -> str:
+    return f"{given.change}:{given.direction}:{verb}:{given.name}"
+
+
+def _database(target: Target) -> DatabaseSpec:
+    if target.database_pool is None:
+        raise PlatformError("PR405", target.environment, value="has no database pool")
+    return DatabaseSpec(target.database_pool, target.environment)
+
+
+def _start_timeout(artefact: ArtefactView, process: str) -> int:
+    spec = artefact.processes.get(process)
+    return 30 if spec is None else spec.start_timeout_s
+
+
+def _parts(target: Target, artefact: ArtefactView, forward: bool) -> list[str]:
+    """What to make before instances move. Going back makes nothing: the schema stays as it is, expanded."""
+    if not forward or target.status is not Status.LIVE:
+        return [steps.ROUTE]
+    found = []
+    if target.database_pool is not None:
+        found.append(steps.DATABASE)
+    if target.file_store:
+        found.append(steps.FILES)
+    if target.database_pool is not None and artefact.schema:
+        found.append(steps.SCHEMA)
+    return [*found, steps.ROUTE]

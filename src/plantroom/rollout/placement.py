@@ -1,0 +1,256 @@
+"""Which servers an environment's instances run on. Pure.
+
+What is placed stays where it is while that is still right, so adding one client moves no other. What is new goes to
+the least loaded server that may have it: the one whose larger share of memory and CPU is smallest afterwards (the
+dominant share of Ghodsi et al., "Dominant Resource Fairness", 2011). Declared limits are never exceeded, and a
+client's residency is never left.
+"""
+
+from __future__ import annotations
+
+import heapq
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from plantroom.estate.effective import (
+    WEB,
+    WEB_SERVERS,
+    Place,
+    management_of,
+    milli,
+    places,
+    pools_of,
+    scales_of,
+    server_names,
+)
+from plantroom.estate.model import EnvironmentState, Estate, Management
+from plantroom.estate.plan import Assignment
+from plantroom.kernel.verdict import Refused
+
+FULL = 1_000_000
+"""A load is in millionths of a server, rounded up: an instance fits exactly when the load is at most this."""
+
+TIES = 4
+"""How many equally loaded servers are compared by hash. It spreads environments over servers that are alike; comparing
+all of them would cost a hash for each server and instance."""
+
+
+@dataclass(slots=True)
+class _Server:
+    name: str
+    memory_mib: int
+    cpu_milli: int
+    used_mib: int = 0
+    used_milli: int = 0
+
+    def load_with(self, memory_mib: int, cpu_milli: int) -> int:
+        """The larger share in millionths, were this placed here too."""
+        memory = -(-(self.used_mib + memory_mib) * FULL // self.memory_mib)
+        cpu = -(-(self.used_milli + cpu_milli) * FULL // self.cpu_milli)
+        return memory if memory > cpu else cpu
+
+    def take(self, memory_mib: int, cpu_milli: int) -> None:
+        self.used_mib += memory_mib
+        self.used_milli += cpu_milli
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    memory_mib: int
+    cpu_milli: int
+
+
+@dataclass(slots=True)
+class _Wish:
+    """One environment's slots: those kept, and those that need a server."""
+
+    place: Place
+    pools: tuple[str, ...]
+    sizes: dict[str, _Size]
+    kept: list[Assignment]
+    open: list[tuple[str, int]]
+
+
+def place(
+    estate: Estate, current: Mapping[str, tuple[Assignment, ...]]
+) -> Mapping[str, tuple[Assignment, ...] | Refused]:
+    """Assignments for every managed environment that is not retired (a suspended one keeps its room), sorted by process
+    type and slot; or why there can be none. `current` is what is assigned now, by environment.
+
+    Web instances of one environment are on different servers as far as those suffice, and in production on at least
+    two. An environment is placed whole or not at all; where it is refused, what it has now keeps its room.
+    """
+    servers = {
+        name: _Server(name, pool.memory_mib, milli(pool.cpus))
+        for pool_name, pool in estate.server_pools.items()
+        if pool.management is Management.MANAGED
+        for name in server_names(pool_name, pool.servers)
+    }
+    members = {pool_name: server_names(pool_name, pool.servers) for pool_name, pool in estate.server_pools.items()}
+    wishes = [
+        _wish(estate, one, current.get(one.name, ()), servers, members)
+        for one in sorted(places(estate), key=lambda one: one.name)
+        if one.environment.state is not EnvironmentState.RETIRED and management_of(estate, one) is Management.MANAGED
+    ]
+    room = _Room(servers, members)
+    return {wish.place.name: _placed(estate, wish, room) for wish in wishes}
+
+
+def _wish(
+    estate: Estate,
+    one: Place,
+    current: tuple[Assignment, ...],
+    servers: Mapping[str, _Server],
+    members: Mapping[str, tuple[str, ...]],
+) -> _Wish:
+    """Keep what may stay, and take its room."""
+    scales = scales_of(estate, one.environment)
+    sizes = {process: _Size(scale.memory_mib, milli(scale.cpus)) for process, scale in scales.items()}
+    pools = pools_of(estate.server_pools, one)
+    allowed = {server for pool in pools for server in members[pool]} if current else set()
+    wanted = {(process, slot) for process, scale in scales.items() for slot in range(1, scale.instances + 1)}
+    kept: list[Assignment] = []
+    for assignment in sorted(current, key=lambda it: (it.process, it.slot)):
+        slot = (assignment.process, assignment.slot)
+        if slot not in wanted or assignment.server not in allowed:
+            continue
+        size, server = sizes[assignment.process], servers[assignment.server]
+        if server.load_with(size.memory_mib, size.cpu_milli) <= FULL:
+            server.take(size.memory_mib, size.cpu_milli)
+            wanted.discard(slot)
+            kept.append(assignment)
+    if _crowded(estate, one, kept, wanted):
+        crowded = next(assignment for assignment in reversed(kept) if assignment.process == WEB)
+        kept.remove(crowded)
+        wanted.add((crowded.process, crowded.slot))
+        size = sizes[WEB]
+        servers[crowded.server].take(-size.memory_mib, -size.cpu_milli)
+    return _Wish(one, pools, sizes, kept, sorted(wanted))
+
+
+def _crowded(estate: Estate, one: Place, kept: Iterable[Assignment], wanted: set[tuple[str, int]]) -> bool:
+    """Whether all web instances of a production environment would stay on one server, so that one has to move."""
+    on = [assignment.server for assignment in kept if assignment.process == WEB]
+    return (
+        one.stage in estate.estate.production_stages
+        and len(on) >= WEB_SERVERS
+        and len(set(on)) < WEB_SERVERS
+        and not any(process == WEB for process, _ in wanted)
+    )
+
+
+class _Room:
+    """Servers by load, for each set of pools and each size of instance.
+
+    Each heap holds `(load with one more, hash of the server, server)`. Loads grow while instances are placed, so an
+    entry may be too small but is never too large: what comes out first is weighed again, and goes back when it has
+    grown. A server that is given room back is entered anew.
+    """
+
+    def __init__(self, servers: Mapping[str, _Server], members: Mapping[str, tuple[str, ...]]) -> None:
+        self._servers = servers
+        self._members = members
+        self._heaps: dict[tuple[tuple[str, ...], _Size], list[tuple[int, int, str]]] = {}
+
+    def names(self, pools: Iterable[str]) -> list[str]:
+        return [name for pool in pools for name in self._members[pool]]
+
+    def take(self, environment: str, pools: tuple[str, ...], size: _Size, avoid: set[str]) -> str | None:
+        """The best server that is not avoided, and its room with it; None when it fits nowhere else."""
+        heap = self._heap(pools, size)
+        aside: list[tuple[int, int, str]] = []
+        best: list[tuple[int, int, str]] = []
+        while heap and len(best) < TIES:
+            load, mark, name = heap[0]
+            now = self._servers[name].load_with(size.memory_mib, size.cpu_milli)
+            if now != load:
+                heapq.heapreplace(heap, (now, mark, name))
+                continue
+            if load > FULL or (best and load > best[0][0]):
+                break
+            (aside if name in avoid else best).append(heapq.heappop(heap))
+        chosen = max(best, key=lambda entry: (_hash(f"{environment} {entry[2]}"), entry[2]), default=None)
+        for entry in aside + best:
+            heapq.heappush(heap, entry)
+        if chosen is None:
+            return None
+        self._servers[chosen[2]].take(size.memory_mib, size.cpu_milli)
+        return chosen[2]
+
+    def give_back(self, name: str, size: _Size) -> None:
+        server = self._servers[name]
+        server.take(-size.memory_mib, -size.cpu_milli)
+        for (pools, other), heap in self._heaps.items():
+            if any(name in self._members[pool] for pool in pools):
+                load = server.load_with(other.memory_mib, other.cpu_milli)
+                heapq.heappush(heap, (load, _hash(name), name))
+
+    def freest(self, pools: Iterable[str]) -> str:
+        """For a refusal: what the servers have left at most, each kind by itself."""
+        servers = [self._servers[name] for name in self.names(pools)]
+        memory = max(server.memory_mib - server.used_mib for server in servers)
+        cpu = max(server.cpu_milli - server.used_milli for server in servers)
+        return f"{memory} MiB and {cpu / 1000:g} CPUs"
+
+    def _heap(self, pools: tuple[str, ...], size: _Size) -> list[tuple[int, int, str]]:
+        heap = self._heaps.get((pools, size))
+        if heap is None:
+            heap = self._heaps[(pools, size)] = [
+                (self._servers[name].load_with(size.memory_mib, size.cpu_milli), _hash(name), name)
+                for name in self.names(pools)
+            ]
+            heapq.heapify(heap)
+        return heap
+
+
+def _placed(estate: Estate, wish: _Wish, room: _Room) -> tuple[Assignment, ...] | Refused:
+    name = wish.place.name
+    found = list(wish.kept)
+    new: list[Assignment] = []
+    refusal: Refused | None = None
+    if wish.open and not wish.pools:
+        return Refused("no managed server pool may run it")
+    for process, slot in wish.open:
+        size = wish.sizes[process]
+        used = {assignment.server for assignment in found if assignment.process == process}
+        server = room.take(name, wish.pools, size, used)
+        if server is None and used:
+            server = room.take(name, wish.pools, size, set())
+        if server is None:
+            refusal = _full(wish, room, process, slot)
+            break
+        assignment = Assignment(process, slot, server)
+        found.append(assignment)
+        new.append(assignment)
+    refusal = refusal or _too_few(estate, wish, found, room)
+    if refusal is not None:
+        for assignment in new:
+            room.give_back(assignment.server, wish.sizes[assignment.process])
+        return refusal
+    return tuple(sorted(found, key=lambda assignment: (assignment.process, assignment.slot)))
+
+
+def _full(wish: _Wish, room: _Room, process: str, slot: int) -> Refused:
+    size = wish.sizes[process]
+    return Refused(
+        f"{process}/{slot} needs {size.memory_mib} MiB and {size.cpu_milli / 1000:g} CPUs, and "
+        f"no server of {', '.join(wish.pools)} has both free (at most {room.freest(wish.pools)})"
+    )
+
+
+def _too_few(estate: Estate, wish: _Wish, found: Iterable[Assignment], room: _Room) -> Refused | None:
+    on = [assignment.server for assignment in found if assignment.process == WEB]
+    servers = len(set(on))
+    if wish.place.stage not in estate.estate.production_stages or not on or servers >= WEB_SERVERS:
+        return None
+    return Refused(
+        f"its {len(on)} web instance{'' if len(on) == 1 else 's'} would be on {servers} server, and "
+        f"production needs {WEB_SERVERS} ({len(room.names(wish.pools))} in {', '.join(wish.pools)}, the freest with "
+        f"{room.freest(wish.pools)})"
+    )
+
+
+def _hash(text: str) -> int:
+    """The same on every machine and in every run, unlike `hash`."""
+    return zlib.crc32(text.encode())

@@ -1,0 +1,87 @@
+"""The steps of a change: activity names, what goes in and comes out, and how long each may take.
+
+Payloads are ids and short lists, so that histories stay small whatever the estate's size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+WORKFLOW = "EnvironmentChange"
+
+PREPARE = "rollout.prepare"
+DATABASE = "rollout.database"
+FILES = "rollout.files"
+SCHEMA = "rollout.schema"
+ROUTE = "rollout.route"
+START = "rollout.start"
+AWAIT_HEALTHY = "rollout.await-healthy"
+ADMIT = "rollout.admit"
+DRAIN = "rollout.drain"
+AWAIT_DRAINED = "rollout.await-drained"
+STOP = "rollout.stop"
+ARCHIVE = "rollout.archive"
+REMOVE_DATA = "rollout.remove-data"
+FINISH = "rollout.finish"
+
+SHORT = timedelta(seconds=60)
+"""One port call on a platform that answers; a start may unpack an artefact first."""
+
+LONG = timedelta(minutes=30)
+"""A schema script or a dump. A heartbeat tells sooner when the worker is gone."""
+
+HEARTBEAT = timedelta(seconds=5)
+"""A worker that is silent for this long is taken for dead, and the step is given to another."""
+
+PATIENCE = timedelta(minutes=5)
+"""How long a step is tried again while something does not answer, before the change counts as failed. Long enough for
+an engine to be restarted, short enough for a release night."""
+
+
+@dataclass(frozen=True)
+class StepInput:
+    """`direction` is `forward` or `back`; `name` is the instance or part that the step is about."""
+
+    change: str
+    direction: str
+    name: str = ""
+    process: str = ""
+    slot: int = 0
+
+
+@dataclass(frozen=True)
+class StepResult:
+    done: bool
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class MoveView:
+    process: str
+    slot: int
+    web: bool
+    new: str | None
+    old: list[str]
+    start_timeout_s: int = 30
+
+
+@dataclass(frozen=True)
+class ChangeView:
+    """What `prepare` found to be done: `parts` to make first, moves in order, `last` parts afterwards."""
+
+    done: bool
+    why: str = ""
+    parts: list[str] = field(default_factory=list)
+    moves: list[MoveView] = field(default_factory=list)
+    last: list[str] = field(default_factory=list)
+    drain_timeout_s: int = 30
+
+
+@dataclass(frozen=True)
+class ChangeResult:
+    """`done` False: it failed for `why`, and the environment is back on what it was unless `stuck` says otherwise."""
+
+    done: bool
+    why: str = ""
+    stuck: str = ""

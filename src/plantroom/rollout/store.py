@@ -1,0 +1,234 @@
+"""SQL of rollouts: environments as they were left, changes, drain leases, and the intents that changes act on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from plantroom.estate.changes import Record
+from plantroom.kernel.errors import PlatformError
+from plantroom.rollout.model import Change, ChangeState, Target
+
+_CHANGE = "key, intent, environment, actor, state, target, previous, why"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a named actor wants, once per digest. `open` until its workflow has ended."""
+
+    digest: str
+    kind: str
+    actor: str
+    at: str
+    body: dict[str, Any]
+    open: bool
+    outcome: dict[str, Any] | None
+
+
+async def add_intent(
+    connection: AsyncConnection, digest: str, kind: str, actor: str, at: str, body: dict[str, Any]
+) -> bool:
+    """False when there is one of this digest already: nothing is changed then."""
+    added = await connection.execute(
+        text(
+            "INSERT INTO intent (digest, kind, actor, at, body) VALUES (:digest, :kind, :actor, :at, :body)"
+            " ON CONFLICT (digest) DO NOTHING RETURNING digest"
+        ),
+        {"digest": digest, "kind": kind, "actor": actor, "at": at, "body": json.dumps(body)},
+    )
+    return added.one_or_none() is not None
+
+
+async def intent(connection: AsyncConnection, digest: str) -> Intent | None:
+    found = (
+        await connection.execute(text("SELECT * FROM intent WHERE digest = :digest"), {"digest": digest})
+    ).one_or_none()
+    return None if found is None else _intent(found)
+
+
+async def open_intents(connection: AsyncConnection, kind: str | None = None) -> list[Intent]:
+    found = await connection.execute(
+        text("SELECT * FROM intent WHERE state = 'open' AND (CAST(:kind AS text) IS NULL OR kind = :kind) ORDER BY at"),
+        {"kind": kind},
+    )
+    return [_intent(row) for row in found]
+
+
+async def end_intent(connection: AsyncConnection, digest: str, outcome: dict[str, Any]) -> None:
+    await connection.execute(
+        text("UPDATE intent SET state = 'ended', outcome = :outcome WHERE digest = :digest AND state = 'open'"),
+        {"digest": digest, "outcome": json.dumps(outcome)},
+    )
+
+
+async def targets(connection: AsyncConnection) -> dict[str, tuple[Target, str]]:
+    """Every environment as its last change left it, with that change's key."""
+    found = await connection.execute(text("SELECT environment, target, change FROM environment ORDER BY environment"))
+    return {row.environment: (Target.from_data(row.target), row.change) for row in found}
+
+
+async def target(connection: AsyncConnection, environment: str) -> Target | None:
+    found = await connection.execute(
+        text("SELECT target FROM environment WHERE environment = :environment"), {"environment": environment}
+    )
+    row = found.one_or_none()
+    return None if row is None else Target.from_data(row.target)
+
+
+async def records(connection: AsyncConnection) -> list[Record]:
+    return [target.record(change) for target, change in (await targets(connection)).values()]
+
+
+async def keep(connection: AsyncConnection, target: Target, change: str, at: str) -> None:
+    await connection.execute(
+        text(
+            "INSERT INTO environment (environment, status, target, change, at)"
+            " VALUES (:environment, :status, :target, :change, :at)"
+            " ON CONFLICT (environment) DO UPDATE SET status = excluded.status, target = excluded.target,"
+            " change = excluded.change, at = excluded.at"
+        ),
+        {
+            "environment": target.environment,
+            "status": target.status.value,
+            "target": json.dumps(target.as_data()),
+            "change": change,
+            "at": at,
+        },
+    )
+
+
+async def open_change(connection: AsyncConnection, change: Change, at: str) -> None:
+    """Write the row that a change acts on. One of this key is left as it is.
+
+    Raises PlatformError PR403 while another change of the environment is open: try again when that one has ended.
+    """
+    try:
+        async with connection.begin_nested():
+            await connection.execute(
+                text(
+                    f"INSERT INTO change ({_CHANGE}, at) VALUES"
+                    " (:key, :intent, :environment, :actor, :state, :target, :previous, :why, :at)"
+                    " ON CONFLICT (key) DO NOTHING"
+                ),
+                {
+                    "key": change.key,
+                    "intent": change.intent,
+                    "environment": change.environment,
+                    "actor": change.actor,
+                    "state": change.state.value,
+                    "target": json.dumps(change.target.as_data()),
+                    "previous": None if change.previous is None else json.dumps(change.previous.as_data()),
+                    "why": change.why,
+                    "at": at,
+                },
+            )
+    except IntegrityError as error:
+        raise PlatformError(
+            "PR403", change.environment, value="another change of it is under way", limit="one at a time"
+        ) from error
+
+
+async def change(connection: AsyncConnection, key: str) -> Change | None:
+    found = await connection.execute(text(f"SELECT {_CHANGE} FROM change WHERE key = :key"), {"key": key})
+    row = found.one_or_none()
+    return None if row is None else _change(row)
+
+
+async def changes_of(connection: AsyncConnection, environment: str, limit: int) -> list[Change]:
+    """The newest first."""
+    found = await connection.execute(
+        text(f"SELECT {_CHANGE} FROM change WHERE environment = :environment ORDER BY at DESC, key DESC LIMIT :limit"),
+        {"environment": environment, "limit": limit},
+    )
+    return [_change(row) for row in found]
+
+
+async def waiting(connection: AsyncConnection) -> list[Change]:
+    found = await connection.execute(text(f"SELECT {_CHANGE} FROM change WHERE state = 'waiting' ORDER BY key"))
+    return [_change(row) for row in found]
+
+
+async def set_change(connection: AsyncConnection, key: str, state: ChangeState, why: str, at: str) -> None:
+    await connection.execute(
+        text("UPDATE change SET state = :state, why = :why, ended = :at WHERE key = :key"),
+        {"key": key, "state": state.value, "why": why, "at": at},
+    )
+
+
+async def lease(
+    connection: AsyncConnection, instance: str, environment: str, owner: str, reason: str, expires: str
+) -> None:
+    await connection.execute(
+        text(
+            "INSERT INTO drain_lease (instance, environment, owner, reason, expires)"
+            " VALUES (:instance, :environment, :owner, :reason, :expires) ON CONFLICT (instance) DO UPDATE"
+            " SET owner = excluded.owner, reason = excluded.reason, expires = excluded.expires"
+        ),
+        {"instance": instance, "environment": environment, "owner": owner, "reason": reason, "expires": expires},
+    )
+
+
+async def release_lease(connection: AsyncConnection, instance: str) -> None:
+    await connection.execute(text("DELETE FROM drain_lease WHERE instance = :instance"), {"instance": instance})
+
+
+async def lapsed_leases(connection: AsyncConnection, now: str) -> list[tuple[str, str]]:
+    """Environment and instance of each drain whose time is over and whose change has ended."""
+    found = await connection.execute(
+        text(
+            "SELECT l.environment, l.instance FROM drain_lease l JOIN change c ON c.key = l.owner"
+            " WHERE l.expires < :now AND c.state <> 'open' ORDER BY l.instance"
+        ),
+        {"now": now},
+    )
+    return [(row.environment, row.instance) for row in found]
+
+
+def _intent(row: Row[Any]) -> Intent:
+    return Intent(row.digest, row.kind, row.actor, row.at, dict(row.body), row.state == "open", row.outcome)
+
+
+def _change(row: Row[Any]) -> Change:
+    return Change(
+        row.key,
+        row.intent,
+        row.environment,
+        row.actor,
+        ChangeState(row.state),
+        Target.from_data(row.target),
+        None if row.previous is None else Target.from_data(row.previous),
+        row.why,
+    )
+
+
+async def supersede_waiting(connection: AsyncConnection, at: str) -> None:
+    """What waits for a go-live date gives way to what a later apply says."""
+    await connection.execute(
+        text("UPDATE change SET state = 'superseded', ended = :at WHERE state = 'waiting'"), {"at": at}
+    )
+
+
+async def wake_change(connection: AsyncConnection, key: str) -> bool:
+    """Open a waiting change. False when it does not wait (any more). Raises PR403 while another one is open."""
+    try:
+        async with connection.begin_nested():
+            woken = await connection.execute(
+                text("UPDATE change SET state = 'open' WHERE key = :key AND state = 'waiting' RETURNING key"),
+                {"key": key},
+            )
+    except IntegrityError as error:
+        raise PlatformError("PR403", key, value="another change of the environment is under way") from error
+    return woken.one_or_none() is not None
+
+
+async def changes_for(connection: AsyncConnection, intent: str) -> list[Change]:
+    """Every change that an intent has opened, by environment."""
+    found = await connection.execute(
+        text(f"SELECT {_CHANGE} FROM change WHERE intent = :intent ORDER BY environment"), {"intent": intent}
+    )
+    return [_change(row) for row in found]

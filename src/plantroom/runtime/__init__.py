@@ -1,0 +1,1 @@
+"""What touches the outside for everyone: settings, database, processes, embedded engines, clock, faults."""

@@ -1,0 +1,86 @@
+"""State and ledger: one PostgreSQL, reached through SQLAlchemy Core and psycopg.
+
+Connections act as `plantroom_runtime`, which may insert into and select from the ledger and nothing else there; the
+role of the URL owns the tables and migrates them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from plantroom.kernel.errors import EngineError
+
+RUNTIME_ROLE = "plantroom_runtime"
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def _url(url: str) -> URL:
+    """Any libpq-style URL, with the psycopg driver."""
+    return make_url(url).set(drivername="postgresql+psycopg")
+
+
+class Database:
+    """A pool of connections. `transaction` is the unit of work: all of it is committed, or none."""
+
+    def __init__(self, url: str, connections: int = 20) -> None:
+        self._engine = create_async_engine(
+            _url(url),
+            pool_size=connections,
+            max_overflow=connections,
+            pool_timeout=60,
+            pool_pre_ping=True,
+            connect_args={"options": f"-c role={RUNTIME_ROLE} -c lock_timeout=60000 -c timezone=UTC"},
+            json_serializer=lambda data: json.dumps(data, ensure_ascii=False),
+        )
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        async with self._engine.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for several transactions, as a lock that outlives one needs."""
+        async with self._engine.connect() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+def migrate(url: str) -> None:
+    """Bring the control plane's own tables to this version's. Blocking. Raises EngineError when out of reach."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    engine = create_engine(_url(url))
+    try:
+        with engine.begin() as connection:
+            # Two starting at once must not both migrate.
+            connection.execute(text("SELECT pg_advisory_xact_lock(7001)"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except OperationalError as error:
+        raise EngineError(
+            "PR802",
+            "the control plane's PostgreSQL",
+            value=str(error.orig).strip().splitlines()[0],
+            remedy="Check that it runs and that its URL is right (PLANTROOM_DATABASE_URL)",
+        ) from error
+    finally:
+        engine.dispose()
+
+
+def row_data(value: Any) -> Any:
+    """JSON columns arrive as data already; text that holds JSON is parsed."""
+    return json.loads(value) if isinstance(value, str) else value

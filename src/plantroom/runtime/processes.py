@@ -1,0 +1,179 @@
+"""Processes that outlive who started them, and processes that must not.
+
+A daemon runs in a session of its own and is known by its record: process id and start time, which together name one
+process for as long as the machine runs (proc_pid_stat(5), field 22). So another process can adopt it, and a recycled
+process id is never taken for it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import json
+import os
+import pwd
+import signal as signals
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypedDict
+
+from plantroom.kernel.errors import EngineError
+
+_PR_SET_PDEATHSIG = 1
+_STAT_STATE = 0
+_STAT_START = 19
+"""Places in /proc/PID/stat behind the command's closing bracket."""
+
+
+def started_at(pid: int) -> int | None:
+    """The start time of a process in clock ticks since boot; None when there is none, or only what is left of one."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = text.rpartition(")")[2].split()
+    return None if fields[_STAT_STATE] in ("Z", "X") else int(fields[_STAT_START])
+
+
+def bind_to_parent() -> None:
+    """End this process, at once, when its parent ends (prctl(2), PR_SET_PDEATHSIG). Exits if the parent has gone."""
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signals.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit(1)
+
+
+class Daemon:
+    """One process of its own session, known by `<directory>/<name>.json`. Methods block for moments only."""
+
+    def __init__(self, name: str, directory: Path) -> None:
+        self.name = name
+        self._directory = directory
+        self._record = directory / f"{name}.json"
+
+    def pid(self) -> int | None:
+        """Its process id while it runs."""
+        try:
+            record = json.loads(self._record.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        pid = int(record["pid"])
+        _reap(pid)
+        return pid if started_at(pid) == record["started"] is not None else None
+
+    def alive(self) -> bool:
+        return self.pid() is not None
+
+    def spawn(
+        self,
+        command: Sequence[str],
+        *,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        user: str | None = None,
+    ) -> int:
+        """Start it, unless it runs; its process id. `user`: run as this account, without any other group."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with self._locked():
+            running = self.pid()
+            if running is not None:
+                return running
+            with log.open("ab") as out:
+                process = subprocess.Popen(
+                    list(command),
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=out,
+                    env=None if env is None else dict(env),
+                    cwd=cwd,
+                    start_new_session=True,
+                    **as_account(user),
+                )
+            # Reaped by hand: this object must not complain of a child that it is meant to outlive.
+            process.returncode = 0
+            self._write({"pid": process.pid, "started": started_at(process.pid), "command": list(command)})
+            return int(process.pid)
+
+    def adopt(self, pid: int) -> None:
+        """Know a process by its id that was started in another way."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._write({"pid": pid, "started": started_at(pid), "command": []})
+
+    def signal(self, number: int) -> None:
+        """Not running is no error."""
+        pid = self.pid()
+        if pid is not None:
+            _kill(pid, number)
+
+    def stop(self, grace_s: float, number: int = signals.SIGTERM) -> None:
+        """Ask it to end, wait, and end it. Not running is no error."""
+        pid = self.pid()
+        if pid is None:
+            return
+        _kill(pid, number)
+        if not wait_until(lambda: not self.alive(), grace_s):
+            _kill(pid, signals.SIGKILL)
+            wait_until(lambda: not self.alive(), 5)
+        self._record.unlink(missing_ok=True)
+
+    def _write(self, record: Mapping[str, object]) -> None:
+        temporary = self._record.with_suffix(f".{os.getpid()}.tmp")
+        temporary.write_text(json.dumps(record))
+        temporary.replace(self._record)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Two starters never start two."""
+        with (self._directory / f"{self.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def wait_until(holds: Callable[[], bool], timeout_s: float, every_s: float = 0.02) -> bool:
+    """Whether it held within the time."""
+    until = time.monotonic() + timeout_s
+    while not holds():
+        if time.monotonic() >= until:
+            return False
+        time.sleep(every_s)
+    return True
+
+
+def _kill(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _reap(pid: int) -> None:
+    """If it is a child of ours that has ended, let it go; a zombie is not alive."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return
+
+
+class Account(TypedDict, total=False):
+    """The arguments of subprocess.Popen that make a process run as an account, without any other group."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def as_account(user: str | None) -> Account:
+    """Empty for None: the account that this process has. Raises EngineError PR811 when there is no such account."""
+    if user is None:
+        return {}
+    try:
+        account = pwd.getpwnam(user)
+    except KeyError as error:
+        raise EngineError("PR811", f"account {user}", value="is not on this machine") from error
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}

@@ -1,0 +1,109 @@
+"""Temporal: the courier that carries names between the API and the worker, and the worker's factory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from plantroom.kernel.errors import EngineError
+
+TASK_QUEUE = "plantroom"
+
+_TASK_TIMEOUT = timedelta(seconds=5)
+"""How long a workflow waits for a worker that has gone silent before another gets it; half of Temporal's default, so
+that a night goes on sooner after its worker was killed."""
+
+
+async def connect(address: str, namespace: str, patience_s: float = 30) -> Client:
+    """Raises EngineError PR806 when Temporal does not answer within `patience_s`."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + patience_s
+    while True:
+        try:
+            return await Client.connect(address, namespace=namespace)
+        except (RuntimeError, RPCError) as error:
+            if loop.time() >= until:
+                raise EngineError(
+                    "PR806", "Temporal", value=f"does not answer at {address}", remedy="See `plantroom status`"
+                ) from error
+            await asyncio.sleep(0.3)
+
+
+class TemporalCourier:
+    """Connects when it is first needed, and again after Temporal was away."""
+
+    def __init__(self, address: str, namespace: str) -> None:
+        self._address = address
+        self._namespace = namespace
+        self._client: Client | None = None
+
+    async def start(self, workflow: str, given: object, id: str) -> None:
+        client = await self._connected()
+        await client.start_workflow(
+            workflow,
+            given,
+            id=id,
+            task_queue=TASK_QUEUE,
+            task_timeout=_TASK_TIMEOUT,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        )
+
+    async def call(self, workflow: str, given: object, id: str) -> None:
+        client = await self._connected()
+        try:
+            await client.execute_workflow(
+                workflow,
+                given,
+                id=id,
+                task_queue=TASK_QUEUE,
+                task_timeout=_TASK_TIMEOUT,
+                execution_timeout=timedelta(minutes=10),
+            )
+        except WorkflowFailureError as error:
+            cause: BaseException | None = error
+            while cause is not None and cause.__cause__ is not None:
+                cause = cause.__cause__
+            raise EngineError(
+                "PR806", workflow, value=f"ended badly: {cause}", remedy="See `plantroom status`"
+            ) from error
+
+    async def wake(self, id: str, signal: str) -> None:
+        client = await self._connected()
+        try:
+            await client.get_workflow_handle(id).signal(signal)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+
+    async def _connected(self) -> Client:
+        if self._client is None:
+            self._client = await connect(self._address, self._namespace)
+        return self._client
+
+
+def worker(
+    client: Client, workflows: Sequence[type], activities: Sequence[Callable[..., Any]], *, cached: int = 500
+) -> Worker:
+    """One worker for everything. `cached` 0 makes every workflow task replay from its history, as tests do."""
+    return Worker(
+        client,
+        task_queue=TASK_QUEUE,
+        workflows=workflows,
+        activities=activities,
+        workflow_runner=SandboxedWorkflowRunner(
+            restrictions=SandboxRestrictions.default.with_passthrough_modules("plantroom", "pydantic", "sqlalchemy")
+        ),
+        max_cached_workflows=cached,
+        max_concurrent_activities=100,
+        max_concurrent_local_activities=100,
+        graceful_shutdown_timeout=timedelta(seconds=2),
+    )

@@ -1,0 +1,99 @@
+"""How commands speak: one style for tables, progress, JSON and errors. Never colour alone: words carry the meaning."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from plantroom.kernel.errors import PlantroomError
+from plantroom.runtime.http import Client
+from plantroom.runtime.settings import Settings, from_environment
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+COLOURS = {
+    "created": "green",
+    "updated": "yellow",
+    "deleted": "red",
+    "refused": "bold red",
+    "unchanged": "dim",
+    "done": "green",
+    "failed": "bold red",
+    "stuck": "bold red",
+    "stopped": "bold red",
+    "back": "yellow",
+    "going back": "yellow",
+    "changing": "cyan",
+    "rolling": "cyan",
+    "soaking": "cyan",
+    "waiting": "dim",
+}
+
+
+@dataclass(slots=True)
+class Session:
+    """What the global options say."""
+
+    home: Path | None = None
+
+    @property
+    def settings(self) -> Settings:
+        return from_environment(self.home)
+
+    @property
+    def api(self) -> Client:
+        return Client(self.settings.api_socket)
+
+
+def session(context: typer.Context) -> Session:
+    found = context.obj
+    assert isinstance(found, Session)
+    return found
+
+
+def print_json(data: Any) -> None:
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def paint(word: str) -> str:
+    colour = COLOURS.get(word)
+    return f"[{colour}]{escape(word)}[/]" if colour else escape(word)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
+    """Cells are Rich markup; escape what comes from outside."""
+    table = Table(*columns, title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    out.print(table)
+
+
+def print_error(error: PlantroomError) -> None:
+    details = getattr(error, "details", {})
+    mistakes = details.get("mistakes") if isinstance(details, dict) else None
+    err.print(f"[bold red]error[/] [bold]{escape(error.code)}[/] {escape(str(error).removeprefix(error.code).strip())}")
+    for mistake in mistakes or ():
+        err.print(f"  {escape(str(mistake))}")
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Something moves on the screen while a thing takes long; nothing is written where nobody looks."""
+    if err.is_terminal:
+        with err.status(escape(what)):
+            yield
+    else:
+        yield

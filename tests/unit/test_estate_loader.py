@@ -1,0 +1,189 @@
+"""What the loader gives, and what it asks Git."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from plantroom.estate import reading
+from plantroom.estate.errors import EstateError, EstateExistsError
+from plantroom.estate.loader import load
+from plantroom.estate.model import Source
+from plantroom.estate.schema import json_schema
+from plantroom.estate.template import TEMPLATE, text, write_template
+
+MAIN = """\
+estate: {name: small}
+people:
+  ada: {name: Ada Lovelace, account: ada}
+applications:
+  site: {release: "1.10", processes: {web: {cpus: 0.25}}}
+stages: {uat: {}}
+regions: {north: {}}
+server_pools: {mesh: {region: north, servers: 1}}
+rings: [{name: pilot, soak: 5m}]
+"""
+CLIENT = """\
+clients:
+  harbour:
+    ring: pilot
+    environments:
+      uat: {application: site, hosts: [harbour.example.com], values: {ON: no, DAY: 2027-01-31}, go_live: 2027-02-01}
+"""
+
+
+@pytest.fixture
+def estate(tmp_path: Path) -> Path:
+    (tmp_path / "main.yaml").write_text(MAIN)
+    (tmp_path / "clients").mkdir()
+    (tmp_path / "clients/north.yml").write_text(CLIENT)
+    return tmp_path
+
+
+def git(directory: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false"]
+    done = subprocess.run(["git", *identity, *arguments], cwd=directory, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_files_are_merged_and_every_named_object_has_its_place(estate: Path) -> None:
+    loaded = load(estate)
+    assert loaded.estate.rings[0].soak == 300
+    assert loaded.sources["clients/harbour"] == Source("clients/north.yml", 2, 3)
+    assert loaded.sources["clients/harbour/environments/uat"] == Source("clients/north.yml", 5, 7)
+    assert loaded.sources["rings/pilot"] == Source("main.yaml", 9, 9)
+    assert loaded.sources["server_pools/mesh"] == Source("main.yaml", 8, 16)
+
+
+def test_scalars_follow_yaml_1_2(estate: Path) -> None:
+    environment = load(estate).estate.clients["harbour"].environments["uat"]
+    assert environment.values == {"ON": "no", "DAY": "2027-01-31"}
+    assert environment.go_live is not None
+    assert environment.go_live.isoformat() == "2027-02-01"
+
+
+def test_hidden_files_and_directories_are_left_out(estate: Path) -> None:
+    (estate / ".hidden.yaml").write_text("[not an estate")
+    (estate / ".cache").mkdir()
+    (estate / ".cache/x.yaml").write_text("[not an estate")
+    assert load(estate).estate.estate.name == "small"
+
+
+def test_content_is_of_the_data_and_not_of_its_spelling(estate: Path) -> None:
+    before = load(estate).content
+    (estate / "main.yaml").write_text("# a comment\n" + MAIN.replace("{uat: {}}", "\n  uat: {}"))
+    assert load(estate).content == before
+    (estate / "main.yaml").write_text(MAIN.replace("0.25", "0.26"))
+    assert load(estate).content != before
+
+
+def test_outside_of_git_the_tree_is_dirty(estate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(estate.parent))
+    loaded = load(estate)
+    assert (loaded.commit, loaded.dirty) == ("", True)
+
+
+def test_without_git_the_tree_is_dirty(estate: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    git(estate, "init", "-q")
+    git(estate, "add", ".")
+    git(estate, "commit", "-qm", "first")
+    assert not load(estate).dirty
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    assert (load(estate).commit, load(estate).dirty) == ("", True)
+
+
+def test_only_what_is_below_the_directory_makes_it_dirty(tmp_path: Path) -> None:
+    estate = tmp_path / "estate"
+    estate.mkdir()
+    (estate / "main.yaml").write_text(MAIN)
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    assert load(estate).commit == "", "a repository without a commit"
+    git(tmp_path, "commit", "-qm", "first")
+    (tmp_path / "beside.txt").write_text("not the estate's")
+    loaded = load(estate)
+    assert (loaded.commit, loaded.dirty) == (git(tmp_path, "rev-parse", "HEAD"), False)
+    (estate / "more.yaml").write_text("regions: {south: {}}\n")
+    assert load(estate).dirty, "an untracked file"
+    (tmp_path / ".gitignore").write_text("more.yaml\n")
+    assert load(estate).dirty, "an ignored file that is read all the same"
+    (estate / "more.yaml").unlink()
+    assert not load(estate).dirty
+    (estate / "main.yaml").write_text(MAIN.replace("5m", "6m"))
+    assert load(estate).dirty, "a changed file"
+
+
+def test_another_repository_in_the_environment_is_not_asked(
+    estate: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(estate, "init", "-q")
+    git(estate, "add", ".")
+    git(estate, "commit", "-qm", "first")
+    other = tmp_path_factory.mktemp("other")
+    git(other, "init", "-q")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    assert not load(estate).dirty
+
+
+def test_a_directory_that_is_not_there_is_one_mistake(tmp_path: Path) -> None:
+    with pytest.raises(EstateError) as caught:
+        load(tmp_path / "gone")
+    assert [str(mistake.source) for mistake in caught.value.mistakes] == [".:1:1"]
+    assert caught.value.code == "PR101"
+
+
+def test_a_file_that_cannot_be_read_is_a_mistake(estate: Path) -> None:
+    (estate / "dangling.yaml").symlink_to(estate / "nowhere")
+    with pytest.raises(EstateError) as caught:
+        load(estate)
+    assert "dangling.yaml:1:1: cannot be read" in str(caught.value)
+
+
+def test_the_error_lists_every_mistake_by_place(estate: Path) -> None:
+    (estate / "main.yaml").write_text(MAIN.replace("servers: 1", "servers: 0").replace("soak", "soack"))
+    with pytest.raises(EstateError) as caught:
+        load(estate)
+    lines = str(caught.value).splitlines()
+    assert lines[0].startswith("PR101")
+    assert "2 mistakes" in lines[0]
+    assert [line.split(": ")[0].strip() for line in lines[1:]] == ["main.yaml:8:47", "main.yaml:9:23"]
+
+
+def test_the_parser_in_python_reads_the_same(estate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = load(estate)
+    monkeypatch.setattr(reading, "Parser", reading.PurePythonParser)
+    assert load(estate) == compiled
+    for bad in (b"a: [b\n", b"a:\n\tb: 1\n", b'a: "\\ud800"\n', b'a: "\\q"\n', b"\x01", b"a: b: c\n"):
+        assert reading.read("x.yaml", bad).mistakes
+
+
+def test_the_template_is_an_estate(tmp_path: Path) -> None:
+    path = write_template(tmp_path / "new", 'Ada "Countess" Lovelace', "domain\\ada")
+    loaded = load(path.parent)
+    assert loaded.estate.people["ada-countess-lovelace"].account == "domain\\ada"
+    assert loaded.estate.people["ada-countess-lovelace"].name == 'Ada "Countess" Lovelace'
+    assert "@" not in text("ada", "ada")
+    assert TEMPLATE.count("@PERSON@") == 1
+
+
+def test_the_template_overwrites_nothing(tmp_path: Path) -> None:
+    (tmp_path / "mine.yml").write_text("precious")
+    with pytest.raises(EstateExistsError, match=r"PR102 .*mine\.yml: is already there"):
+        write_template(tmp_path, "ada", "ada")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.yml"]
+
+
+def test_the_schema_is_for_one_file_of_many() -> None:
+    schema = json_schema()
+    assert "required" not in schema
+    assert schema["additionalProperties"] is False
+    environment = schema["$defs"]["Environment"]
+    assert environment["properties"]["hosts"]["minItems"] == 1
+    assert schema["properties"]["clients"]["additionalProperties"] is False
+    assert schema["$defs"]["Ring"]["properties"]["soak"]["type"] == "string"
+    undescribed = [
+        name for name, part in schema["$defs"].items() if part.get("type") == "object" and not part.get("description")
+    ]
+    assert undescribed == []

@@ -1,0 +1,109 @@
+"""The plan as data: its digest, its way through JSON, and what it never holds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+from tests.golden.applied import applied
+
+from plantroom.estate.loader import load
+from plantroom.estate.model import Loaded
+from plantroom.estate.plan import Action, ObjectKind, Observed, Plan, Status, as_data, from_data, make
+from plantroom.rollout.placement import place
+
+BASE = (Path(__file__).parents[1] / "golden/estate/base.yaml").read_text()
+CLIENTS = """\
+clients:
+  harbour:
+    ring: pilot
+    residency: [north]
+    environments:
+      production:
+        application: workorders
+        database_pool: north-a
+        hosts: [harbour.example.com]
+        values: {TITLE: a-plain-value}
+        secrets: {MAIL_KEY: {env: SOME_SECRET_NAME}}
+"""
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> Loaded:
+    (tmp_path / "a.yaml").write_text(BASE)
+    (tmp_path / "b.yaml").write_text(CLIENTS)
+    return replace(load(tmp_path), commit="c" * 40, dirty=False)
+
+
+def plan_of(loaded: Loaded, observed: Observed, generation: int = 1, today: date = date(2027, 1, 1)) -> Plan:
+    current = {record.environment: record.assignments for record in observed.records}
+    return make(loaded, observed, place(loaded.estate, current), generation, today)
+
+
+def as_applied(loaded: Loaded) -> Observed:
+    return applied(loaded.estate, place(loaded.estate, {}))
+
+
+def test_the_digest_covers_commit_generation_content_and_changes(loaded: Loaded) -> None:
+    plan = plan_of(loaded, Observed())
+    others = [
+        plan_of(loaded, Observed(), generation=2),
+        plan_of(replace(loaded, commit="d" * 40), Observed()),
+        plan_of(replace(loaded, content="sha256:other"), Observed()),
+        replace(plan, changes=plan.changes[1:]),
+        replace(plan, changes=(replace(plan.changes[0], reason="because"), *plan.changes[1:])),
+        replace(plan, changes=(replace(plan.changes[0], after={"memory_mib": 1}), *plan.changes[1:])),
+        replace(plan, refusals=("no",)),
+        replace(plan, dirty=True),
+    ]
+    assert len({plan.digest, *(other.digest for other in others)}) == len(others) + 1
+    assert plan_of(loaded, Observed()).digest == plan.digest
+
+
+def test_the_digest_of_an_unchanged_plan_covers_what_is_unchanged(loaded: Loaded) -> None:
+    plan = plan_of(loaded, as_applied(loaded))
+    assert plan.effective == ()
+    assert replace(plan, changes=plan.changes[1:]).digest != plan.digest
+
+
+def test_a_plan_goes_through_json_and_a_changed_one_is_noticed(loaded: Loaded) -> None:
+    plan = plan_of(loaded, Observed())
+    data = json.loads(json.dumps(as_data(plan)))
+    assert from_data(data) == plan
+    data["changes"][0]["reason"] = "because"
+    with pytest.raises(ValueError, match="has the digest"):
+        from_data(data)
+
+
+def test_values_and_secrets_appear_by_name_only(loaded: Loaded) -> None:
+    said = json.dumps(as_data(plan_of(loaded, Observed())))
+    assert "TITLE" in said
+    assert "MAIL_KEY" in said
+    assert "a-plain-value" not in said
+    assert "SOME_SECRET_NAME" not in said
+
+
+def test_a_plan_never_changes_the_release_of_what_runs(loaded: Loaded, tmp_path: Path) -> None:
+    observed = as_applied(loaded)
+    (tmp_path / "a.yaml").write_text(BASE.replace('release: "1.0"', 'release: "2.0"'))
+    assert plan_of(load(tmp_path), observed).effective == ()
+
+
+def test_what_is_missing_while_provisioning_is_not_blamed_on_anybody(loaded: Loaded) -> None:
+    observed = as_applied(loaded)
+    records = [replace(record, status=Status.PROVISIONING) for record in observed.records]
+    plan = plan_of(loaded, replace(observed, records=records, databases=[], routes=[], instances=[], file_stores=[]))
+    reasons = {change.kind: change.reason for change in plan.effective}
+    assert reasons[ObjectKind.ENVIRONMENT] == "its provisioning has not ended"
+    assert not any("behind" in reason for reason in reasons.values())
+
+
+def test_everything_of_an_environment_is_sorted_and_named_once(loaded: Loaded) -> None:
+    plan = plan_of(loaded, Observed())
+    kinds = list(ObjectKind)
+    keys = [(kinds.index(change.kind), change.name) for change in plan.changes]
+    assert keys == sorted(set(keys))
+    assert {change.action for change in plan.changes} == {Action.CREATED}
