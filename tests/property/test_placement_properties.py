@@ -185,3 +185,19 @@ def test_a_refusal_says_a_number(estate: Estate) -> None:
     for one in place(estate, {}).values():
         if isinstance(one, Refused) and "no managed server pool" not in one.reason:
             assert any(character.isdigit() for character in one.reason)
+
+
+@RUNS
+@given(estates())
+def test_a_refused_environment_takes_no_room(estate: Estate) -> None:
+    found = place(estate, {})
+    refused = {name for name, one in found.items() if isinstance(one, Refused)}
+    clients = {}
+    for name, client in estate.clients.items():
+        stages = {
+            stage: environment for stage, environment in client.environments.items() if f"{name}/{stage}" not in refused
+        }
+        if stages:
+            clients[name] = client.model_copy(update={"environments": stages})
+    without = place(estate.model_copy(update={"clients": clients}), {})
+    assert without == {name: one for name, one in found.items() if name not in refused}

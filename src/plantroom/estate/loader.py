@@ -89,16 +89,21 @@ def _meaning(merged: Merged, estate: Estate, known: Iterable[Mistake]) -> list[M
     names = {section: frozenset(_mapping(data.get(section))) for section in SECTIONS}
     names["rings"] = frozenset(str(ring.get("name")) for ring in _list(data.get("rings")) if isinstance(ring, dict))
     found = _ring_names(merged)
-    wrong_paths = {mistake.path for mistake in known}
+    wrong = {mistake.path for mistake in known}
+    around_wrong = {outer for path in wrong for outer in _outward(path)}
     for problem in check(estate, Declared(names, merged.whole)):
         path = _named(data, problem.path)
-        if any(
-            path == other or f"{path}/".startswith(f"{other}/") or other.startswith(f"{path}/") for other in wrong_paths
-        ):
+        if path in around_wrong or not wrong.isdisjoint(_outward(path)):
             continue
         also = f" (see {_place(merged, problem.also, None)})" if problem.also else ""
         found.append(Mistake(_place(merged, problem.path, problem.item), path, problem.wrong + also, problem.right))
     return found
+
+
+def _outward(path: str) -> list[str]:
+    """The path and those of everything around it: `a/b` gives `a/b` and `a`."""
+    steps = path.split("/")
+    return ["/".join(steps[:length]) for length in range(len(steps), 0, -1)]
 
 
 def _ring_names(merged: Merged) -> list[Mistake]:

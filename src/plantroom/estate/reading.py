@@ -37,9 +37,10 @@ class PurePythonParser(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Par
     def get_event(self) -> Any:
         """The next event. Refuses half of a surrogate pair in an escape, as libyaml does: no encoding can hold it."""
         event: Any = super().get_event()  # type: ignore[no-untyped-call]
-        if isinstance(event, ScalarEvent) and any("\ud800" <= character <= "\udfff" for character in event.value):
+        if type(event) is ScalarEvent and any("\ud800" <= character <= "\udfff" for character in event.value):
             problem = "found invalid Unicode character escape code"
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+            mark: Any = event.start_mark
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
         return event
 
 
@@ -123,6 +124,7 @@ class Document:
     written: dict[int, str] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
     partial: bool = False
+    _indices: dict[int, dict[str, int]] = field(default_factory=dict)
 
     def source(self, packed: int) -> Source:
         return Source(self.file, (packed >> _COLUMN_BITS) + 1, (packed & _COLUMN_MASK) + 1)
@@ -140,7 +142,7 @@ class Document:
         for step in path:
             positions = self.where.get(id(value))
             if isinstance(value, dict) and step in value and positions:
-                index = list(value).index(step)
+                index = self._index(value)[str(step)]
                 key, place, value = positions[2 * index], positions[2 * index + 1], value[step]
             elif isinstance(value, list) and isinstance(step, int) and step < len(value) and positions:
                 key = place = positions[step]
@@ -148,6 +150,13 @@ class Document:
             else:
                 return key, place, value, False
         return key, place, value, True
+
+    def _index(self, mapping: dict[str, Any]) -> dict[str, int]:
+        """The number of each key in its mapping; remembered, since a large one may be asked about for every mistake."""
+        known = self._indices.get(id(mapping))
+        if known is None or len(known) != len(mapping):
+            known = self._indices[id(mapping)] = {key: number for number, key in enumerate(mapping)}
+        return known
 
 
 def read(file: str, data: bytes) -> Document:

@@ -145,7 +145,7 @@ class _Room:
 
     Each heap holds `(load with one more, hash of the server, server)`. Loads grow while instances are placed, so an
     entry may be too small but is never too large: what comes out first is weighed again, and goes back when it has
-    grown. A server that is given room back is entered anew.
+    grown.
     """
 
     def __init__(self, servers: Mapping[str, _Server], members: Mapping[str, tuple[str, ...]]) -> None:
@@ -178,13 +178,12 @@ class _Room:
         self._servers[chosen[2]].take(size.memory_mib, size.cpu_milli)
         return chosen[2]
 
-    def give_back(self, name: str, size: _Size) -> None:
-        server = self._servers[name]
-        server.take(-size.memory_mib, -size.cpu_milli)
-        for (pools, other), heap in self._heaps.items():
-            if any(name in self._members[pool] for pool in pools):
-                load = server.load_with(other.memory_mib, other.cpu_milli)
-                heapq.heappush(heap, (load, _hash(name), name))
+    def give_back(self, taken: Iterable[tuple[str, _Size]]) -> None:
+        """Undo what was taken. Loads that shrink are what the heaps cannot follow, so they are made anew when needed;
+        that is rare, since where nothing fits nothing was taken."""
+        for name, size in taken:
+            self._servers[name].take(-size.memory_mib, -size.cpu_milli)
+            self._heaps.clear()
 
     def freest(self, pools: Iterable[str]) -> str:
         """For a refusal: what the servers have left at most, each kind by itself."""
@@ -225,8 +224,7 @@ def _placed(estate: Estate, wish: _Wish, room: _Room) -> tuple[Assignment, ...] 
         new.append(assignment)
     refusal = refusal or _too_few(estate, wish, found, room)
     if refusal is not None:
-        for assignment in new:
-            room.give_back(assignment.server, wish.sizes[assignment.process])
+        room.give_back((assignment.server, wish.sizes[assignment.process]) for assignment in new)
         return refusal
     return tuple(sorted(found, key=lambda assignment: (assignment.process, assignment.slot)))
 

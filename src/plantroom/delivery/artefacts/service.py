@@ -10,9 +10,13 @@ from plantroom.delivery.artefacts.build import build
 from plantroom.delivery.artefacts.layout import Layout
 from plantroom.delivery.artefacts.model import Artefact
 from plantroom.delivery.artefacts.policy import scripts_due
+from plantroom.kernel.errors import ArtefactError
 from plantroom.kernel.verdict import Refused
 from plantroom.platforms.contract import Script, ScriptSeen
 from plantroom.rollout.model import ArtefactView
+
+
+NOT_THERE = "PR304"
 
 
 class Artefacts:
@@ -56,8 +60,12 @@ class Catalogue:
         )
 
     async def find(self, application: str, version: str) -> str | None:
-        found = await asyncio.to_thread(self._artefacts.list)
-        return next((one.digest for one in found if (one.application, one.version) == (application, version)), None)
+        try:
+            return (await asyncio.to_thread(self._artefacts.show, f"{application}@{version}")).digest
+        except ArtefactError as error:
+            if error.code == NOT_THERE:
+                return None
+            raise
 
     async def scripts_due(self, digest: str, recorded: Sequence[ScriptSeen]) -> tuple[Script, ...] | Refused:
         return scripts_due(await asyncio.to_thread(self._artefacts.show, digest), recorded)

@@ -1,0 +1,279 @@
+"""Database pools on this machine: each one PostgreSQL cluster; each environment a database and a role in it.
+
+All environments' processes run under one account here, and that account may act as any role. What this keeps apart is
+mistakes, not attackers: a wrong address or a forgotten filter cannot reach another client's data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection, sql
+
+from plantroom.kernel.digest import sha256
+from plantroom.kernel.errors import EngineError, PlatformError
+from plantroom.platforms.contract import (
+    DatabasePoolSeen,
+    DatabasePoolSpec,
+    DatabaseSeen,
+    DatabaseSpec,
+    Script,
+    ScriptSeen,
+)
+from plantroom.platforms.local import records
+from plantroom.platforms.local.reviving import each
+from plantroom.platforms.local.scripts import PREPARE, RECORDED, apply_script
+from plantroom.runtime.postgres import SUPERUSER, Cluster
+
+LONGEST_NAME = 63
+"""Bytes of an identifier in PostgreSQL (NAMEDATALEN - 1); longer ones would be cut off silently."""
+LONGEST_SOCKET_NAME = 107
+"""Bytes of a Unix socket's path, unix(7)."""
+CONNECT_TIMEOUT_S = 10
+AT_ONCE = 8
+"""Databases that are looked into at the same time when a pool is observed."""
+_MARK = "plantroom environment "
+"""The comment on a database begins with this; it is written last, so a database that has it is complete."""
+
+
+class Pool:
+    def __init__(self, directory: Path, run: Path) -> None:
+        self.name = directory.name
+        self.directory = directory
+        self.cluster = Cluster(directory, run, _socket_name(run, directory.name))
+
+    def declared(self) -> dict[str, Any] | None:
+        return records.read(self.directory / "pool.json")
+
+    @asynccontextmanager
+    async def connected(self, database: str) -> AsyncIterator[AsyncConnection[tuple[Any, ...]]]:
+        """As superuser, each statement its own transaction, and with an empty search path: nothing that an environment
+        made in its database is run by name. Raises PlatformError PR401 for a database that is not there, PR404 for a
+        pool that does not answer, PR405 for a statement that fails."""
+        subject = f"database {database} in pool {self.name}"
+        try:
+            connection = await AsyncConnection.connect(
+                self.cluster.url(SUPERUSER, database),
+                autocommit=True,
+                connect_timeout=CONNECT_TIMEOUT_S,
+                options="-c search_path=",
+            )
+        except psycopg.OperationalError as error:
+            # libpq gives no SQLSTATE for a connection that was refused (3D000, invalid_catalog_name).
+            code = "PR401" if f'database "{database}" does not exist' in str(error) else "PR404"
+            raise PlatformError(code, subject, value=str(error).strip()) from error
+        try:
+            async with connection:
+                yield connection
+        except psycopg.OperationalError as error:
+            raise PlatformError("PR404", subject, value=str(error).strip()) from error
+        except psycopg.Error as error:
+            raise PlatformError("PR405", subject, value=str(error).strip()) from error
+
+
+class LocalDatabases:
+    """The contract's Databases."""
+
+    def __init__(self, home: Path, run: Path) -> None:
+        self._root = home / "pools"
+        self._run = run
+
+    def pools(self) -> list[Pool]:
+        """Every declared pool, by name."""
+        if not self._root.is_dir():
+            return []
+        return [Pool(path.parent, self._run) for path in sorted(self._root.glob("*/pool.json"))]
+
+    async def observe_pools(self) -> Sequence[DatabasePoolSeen]:
+        found = [(pool, pool.declared()) for pool in self.pools()]
+        return [
+            DatabasePoolSeen(pool.name, declared["region"], pool.cluster.alive())
+            for pool, declared in found
+            if declared is not None
+        ]
+
+    async def create_pool(self, spec: DatabasePoolSpec) -> DatabasePoolSeen:
+        pool = Pool(self._root / spec.name, self._run)
+        # One lock for all, because the first one also unpacks the engine for the others.
+        async with records.locked(self._root / ".lock"):
+            declared = pool.declared()
+            if declared is not None and declared["region"] != spec.region:
+                raise PlatformError(
+                    "PR402",
+                    f"database pool {spec.name}",
+                    value=f"exists in region {declared['region']}",
+                    limit=f"asked for region {spec.region}",
+                )
+            pool.directory.mkdir(parents=True, exist_ok=True)
+            records.write(pool.directory / "pool.json", {"name": spec.name, "region": spec.region})
+            await _start(pool)
+        return DatabasePoolSeen(spec.name, spec.region, running=True)
+
+    async def observe(self) -> Sequence[DatabaseSeen]:
+        parts = await asyncio.gather(*(self._in(pool) for pool in self.pools() if pool.cluster.alive()))
+        return sorted((seen for part in parts for seen in part), key=lambda seen: (seen.pool, seen.environment))
+
+    async def create(self, spec: DatabaseSpec) -> None:
+        pool, name = self._pool(spec.pool), database_name(spec.environment)
+        role = sql.Identifier(name)
+        async with records.locked(pool.directory / f".{name}.lock"), pool.connected("postgres") as connection:
+            there = await _first(connection, _DESCRIBE, name)
+            if there is not None and there[0] == _MARK + spec.environment:
+                return
+            if await _first(connection, "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = %s", name) is None:
+                await connection.execute(
+                    sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION").format(role)
+                )
+            if there is None:
+                # Closed until others are kept out, since PostgreSQL lets everyone into a new database.
+                # With an empty template, the strategy without a checkpoint takes a third of the time of the other one.
+                statement = "CREATE DATABASE {} ALLOW_CONNECTIONS false STRATEGY wal_log"
+                await connection.execute(sql.SQL(statement).format(role))
+            for statement in _CLOSE:
+                await connection.execute(sql.SQL(statement).format(role))
+            async with pool.connected(name) as inside, inside.transaction():
+                for statement in PREPARE:
+                    await inside.execute(sql.SQL(statement).format(role=role))
+                mark = sql.SQL("COMMENT ON DATABASE {} IS {}").format(role, sql.Literal(_MARK + spec.environment))
+                await inside.execute(mark)
+
+    async def apply(self, spec: DatabaseSpec, script: Script, lock_timeout_ms: int) -> bool:
+        if sha256(script.sql.encode()) != script.sha256.removeprefix("sha256:"):
+            raise PlatformError(
+                "PR405", f"script of {script.release}", value="does not have the hash that it is declared with"
+            )
+        name = database_name(spec.environment)
+        async with self._pool(spec.pool).connected(name) as connection:
+            return await apply_script(connection, spec.environment, name, script, lock_timeout_ms)
+
+    async def dump(self, spec: DatabaseSpec, destination: Path) -> None:
+        pool, name = self._pool(spec.pool), database_name(spec.environment)
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        partial = destination.with_name(f".{destination.name}.{os.getpid()}.partial")
+        process = await asyncio.create_subprocess_exec(
+            str(pool.cluster.binary("pg_dump")),
+            *("--format=custom", "--no-password", f"--file={partial}", f"--dbname={name}"),
+            env=pool.cluster.environment(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            _, errors = await process.communicate()
+            if process.returncode != 0:
+                text = errors.decode(errors="replace").strip()
+                code = "PR401" if f'database "{name}" does not exist' in text else "PR405"
+                raise PlatformError(code, f"dump of {spec.environment}", value=text)
+            _to_disk(partial)
+            partial.replace(destination)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+            partial.unlink(missing_ok=True)
+
+    async def drop(self, spec: DatabaseSpec) -> None:
+        pool = Pool(self._root / spec.pool, self._run)
+        if pool.declared() is None:
+            return
+        name = database_name(spec.environment)
+        async with records.locked(pool.directory / f".{name}.lock"), pool.connected("postgres") as connection:
+            await connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            await connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
+
+    def variables(self, spec: DatabaseSpec) -> Mapping[str, str]:
+        name = database_name(spec.environment)
+        return {"DATABASE_URL": Pool(self._root / spec.pool, self._run).cluster.url(name, name)}
+
+    async def revive(self) -> list[str]:
+        """Start every declared pool that does not run."""
+        return await each(self._revive(pool) for pool in self.pools() if not pool.cluster.alive())
+
+    async def _revive(self, pool: Pool) -> list[str]:
+        async with records.locked(self._root / ".lock"):
+            if pool.cluster.alive():
+                return []
+            await _start(pool)
+        return [f"database pool {pool.name}"]
+
+    async def shutdown(self) -> None:
+        await asyncio.gather(*(asyncio.to_thread(pool.cluster.stop) for pool in self.pools()))
+
+    def _pool(self, name: str) -> Pool:
+        pool = Pool(self._root / name, self._run)
+        if pool.declared() is None:
+            raise PlatformError("PR401", f"database pool {name}", value="is not there")
+        return pool
+
+    async def _in(self, pool: Pool) -> list[DatabaseSeen]:
+        async with pool.connected("postgres") as connection:
+            rows = await (await connection.execute(_LIST, (f"{_MARK}%",))).fetchall()
+        limit = asyncio.Semaphore(AT_ONCE)
+
+        async def look(name: str, mark: str) -> DatabaseSeen | None:
+            async with limit:
+                try:
+                    async with pool.connected(name) as inside:
+                        scripts = await (await inside.execute(RECORDED)).fetchall()
+                except PlatformError as error:
+                    if error.code == "PR401":
+                        return None
+                    raise
+            seen = tuple(ScriptSeen(release, digest) for release, digest in scripts)
+            return DatabaseSeen(pool.name, mark.removeprefix(_MARK), seen)
+
+        found = await asyncio.gather(*(look(name, mark) for name, mark in rows))
+        return [seen for seen in found if seen is not None]
+
+
+_DESCRIBE = """
+    SELECT pg_catalog.shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database WHERE datname = %s
+"""
+_LIST = """
+    SELECT datname, pg_catalog.shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database
+     WHERE datallowconn AND pg_catalog.shobj_description(oid, 'pg_database') LIKE %s
+"""
+_CLOSE = (
+    "REVOKE ALL ON DATABASE {0} FROM PUBLIC",
+    "GRANT CONNECT, TEMPORARY, CREATE ON DATABASE {0} TO {0}",
+    "ALTER DATABASE {0} ALLOW_CONNECTIONS true",
+)
+
+
+def database_name(environment: str) -> str:
+    """`harbour/production` gives `harbour_production`: unique, since names of clients and stages have no underscore.
+    One that is too long is cut and ends in a hash."""
+    name = environment.replace("/", "_")
+    if len(name) <= LONGEST_NAME:
+        return name
+    return f"{name[: LONGEST_NAME - 13]}_{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+
+
+def _socket_name(run: Path, pool: str) -> str:
+    path = run / f"pg-{pool}" / ".s.PGSQL.5432"
+    if len(os.fsencode(path)) <= LONGEST_SOCKET_NAME:
+        return pool
+    return hashlib.sha256(pool.encode()).hexdigest()[:8]
+
+
+async def _start(pool: Pool) -> None:
+    try:
+        await asyncio.to_thread(pool.cluster.start)
+    except EngineError as error:
+        raise PlatformError("PR405", f"database pool {pool.name}", value=str(error)) from error
+
+
+async def _first(connection: AsyncConnection[tuple[Any, ...]], query: str, *values: str) -> tuple[Any, ...] | None:
+    return await (await connection.execute(query.encode(), values)).fetchone()
+
+
+def _to_disk(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

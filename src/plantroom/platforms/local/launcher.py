@@ -1,0 +1,89 @@
+"""Becomes an instance: `python -I -S launcher.py INSTANCE_FILE SUPERVISOR_PID_FILE`, run by a server's supervisor.
+
+Imports nothing of Plantroom and little else, since every start of every instance waits for it. It
+
+1. has the kernel end the instance when the supervisor ends: a supervisor does not take back the children of the one
+   before it, which would serve on as orphans and hold their ports;
+2. reads secrets, here and nowhere else, so that no file and no other process holds their values;
+3. builds the environment from nothing: an instance does not inherit what the server knows for other clients;
+4. replaces `{port}`, `{app}` and `{python}`, and becomes the command.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from typing import Any, NoReturn
+
+EXIT_CONFIG = 78
+"""EX_CONFIG of sysexits.h: cannot start with what it was given."""
+
+INHERITED = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER")
+"""Variables of the server that say where one is, and nothing of anybody."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+def fail(text: str) -> NoReturn:
+    sys.stderr.write(f"plantroom launcher: {text}\n")
+    sys.exit(EXIT_CONFIG)
+
+
+def bind_to_supervisor(pid_file: str) -> None:
+    """The supervisor writes its process id before it starts anything. If it has ended before prctl(2), this process
+    has another parent by now."""
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0) != 0:
+        fail(f"the kernel refuses a parent-death signal: {os.strerror(ctypes.get_errno())}")
+    with open(pid_file, encoding="ascii") as file:
+        if int(file.read()) != os.getppid():
+            fail("the supervisor that started this instance has ended")
+
+
+def secret(name: str, reference: dict[str, str | None]) -> str:
+    """The value, without the line end that editors put at the end of a file."""
+    variable, path = reference.get("env"), reference.get("file")
+    if variable is not None:
+        if variable not in os.environ:
+            fail(f"secret {name}: the server has no environment variable {variable}")
+        return os.environ[variable]
+    try:
+        with open(str(path), encoding="utf-8") as file:
+            return file.read().removesuffix("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"secret {name}: cannot read the file {path}: {getattr(error, 'strerror', None) or error}")
+
+
+def main(instance_file: str, pid_file: str) -> None:
+    bind_to_supervisor(pid_file)
+    with open(instance_file, encoding="utf-8") as file:
+        instance: dict[str, Any] = json.load(file)
+    # The interpreter below the virtual environment, so that an artefact stands on its own libraries, not on ours.
+    python: str = getattr(sys, "_base_executable", "") or sys.executable
+    known = {"{port}": str(instance["port"]), "{app}": instance["app"], "{python}": python}
+
+    def replaced(text: str) -> str:
+        for placeholder, value in known.items():
+            text = text.replace(placeholder, value)
+        return text
+
+    environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    environment.update({name: replaced(value) for name, value in instance["variables"].items()})
+    if instance["port"]:
+        environment["PORT"] = str(instance["port"])
+    environment.update({name: secret(name, reference) for name, reference in instance["secrets"].items()})
+    command = [replaced(argument) for argument in instance["process"]["command"]]
+    with open(instance["starts"], "ab") as starts:
+        starts.write(b".")
+    directory = os.path.join(instance["app"], environment.pop("PLANTROOM_WORKDIR", ""))
+    try:
+        os.chdir(directory)
+        os.execvpe(command[0], command, environment)
+    except OSError as error:
+        fail(f"cannot run {command[0]} in {directory}: {error.strerror}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

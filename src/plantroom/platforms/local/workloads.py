@@ -1,0 +1,207 @@
+"""Instances on local servers: programs of the server's supervisor, each on a TCP port of its own on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from plantroom.kernel.errors import ArtefactError, PlatformError
+from plantroom.platforms.contract import ArtefactSource, InstanceSeen, InstanceSpec, ProcessKind, Running
+from plantroom.platforms.local import launcher, records
+from plantroom.platforms.local.ports import ADDRESS, Ports
+from plantroom.platforms.local.servers import LocalMachines, Server
+from plantroom.platforms.local.supervision import ENDED, Away, Fault, ProcessState, SupervisorFault, program_config
+
+HEALTH_TIMEOUT_S = 2.0
+STOP_MARGIN_S = 5.0
+"""Beyond its grace: for the supervisor to notice, kill and reap."""
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
+
+
+class LocalWorkloads:
+    """The contract's Workloads. Memory and CPU are what placement counts with; nothing here enforces them."""
+
+    def __init__(self, home: Path, machines: LocalMachines, artefacts: ArtefactSource) -> None:
+        self._ports = Ports(home)
+        self._machines = machines
+        self._artefacts = artefacts
+
+    async def observe(self) -> Sequence[InstanceSeen]:
+        parts = await asyncio.gather(*(self._on(server) for server in self._machines.servers()))
+        return sorted((seen for part in parts for seen in part), key=lambda seen: seen.id)
+
+    async def start(self, spec: InstanceSpec) -> InstanceSeen:
+        if not _ID.fullmatch(spec.id):
+            raise PlatformError("PR405", f"instance {spec.id!r}", value="cannot be a file's name")
+        server = self._machines.server(spec.server)
+        if server is None:
+            raise PlatformError("PR401", f"server {spec.server}", value="is not there")
+        async with records.locked(server.instances / f".{spec.id}.lock"):
+            there = records.read(server.instances / f"{spec.id}.json")
+            state = await self._state(server, spec.id)
+            if there is not None and state not in (None, *ENDED):
+                return _seen(there, state, server)
+            app = server.directory / "artefacts" / spec.artefact.replace(":", "-")
+            try:
+                await self._artefacts.unpack(spec.artefact, app)
+            except ArtefactError as error:
+                raise PlatformError("PR405", f"instance {spec.id}", value=str(error)) from error
+            record = self._record(spec, server, app)
+            records.write(server.instances / f"{spec.id}.json", record)
+            records.write_text(server.instances / f"{spec.id}.conf", _config(spec, server))
+            await self._run(server, spec.id, known=state is not None)
+            return _seen(record, await self._state(server, spec.id), server)
+
+    async def stop(self, instance: str) -> None:
+        for server, record in self._find(instance):
+            async with records.locked(server.instances / f".{instance}.lock"):
+                # First, so that a supervisor that starts in the middle of this does not bring it back.
+                (server.instances / f"{instance}.conf").unlink(missing_ok=True)
+                await self._end(server, instance, record["process"]["stop_grace_s"])
+                self._ports.release(instance, record["port"])
+                (server.instances / f"{instance}.starts").unlink(missing_ok=True)
+                (server.instances / f"{instance}.json").unlink(missing_ok=True)
+            (server.instances / f".{instance}.lock").unlink(missing_ok=True)
+
+    async def healthy(self, instance: str) -> str | None:
+        found = next(self._find(instance), None)
+        if found is None:
+            raise PlatformError("PR401", f"instance {instance}", value="is not there")
+        server, record = found
+        state = await self._state(server, instance)
+        if record["process"]["kind"] != ProcessKind.WEB:
+            return None if state is ProcessState.RUNNING else f"its process is {_words(state)}, not yet running for 1 s"
+        # Asked first: another process may answer on the port of one that has ended.
+        if state not in (ProcessState.RUNNING, ProcessState.STARTING):
+            return f"its process is {_words(state)}"
+        return await _ask(f"http://{ADDRESS}:{record['port']}{record['process']['health_path'] or '/'}")
+
+    def _find(self, instance: str) -> Iterator[tuple[Server, dict[str, Any]]]:
+        for server in self._machines.servers():
+            record = records.read(server.instances / f"{instance}.json")
+            if record is not None:
+                yield server, record
+
+    async def _on(self, server: Server) -> list[InstanceSeen]:
+        states: dict[str, ProcessState] = {}
+        try:
+            for one in await server.call("getAllProcessInfo"):
+                states[one["name"]] = ProcessState(one["state"])
+        except Away:
+            pass
+        found = [records.read(path) for path in server.instances.glob("*.json")]
+        return [_seen(record, states.get(record["id"]), server) for record in found if record is not None]
+
+    async def _state(self, server: Server, instance: str) -> ProcessState | None:
+        """None when the supervisor does not know it, or is not there: then it does not run either."""
+        try:
+            return ProcessState((await server.call("getProcessInfo", instance))["state"])
+        except Away:
+            return None
+        except SupervisorFault as fault:
+            if fault.code == Fault.BAD_NAME:
+                return None
+            raise PlatformError("PR404", f"instance {instance}", value=str(fault)) from fault
+
+    async def _run(self, server: Server, instance: str, *, known: bool) -> None:
+        try:
+            if not known:
+                await server.call("reloadConfig")
+                await _tolerating(Fault.ALREADY_ADDED, server, "addProcessGroup", instance)
+            await _tolerating(Fault.ALREADY_STARTED, server, "startProcess", instance, False)
+        except Away as error:
+            raise PlatformError(
+                "PR404", f"server {server.name}", value="its supervisor does not answer", remedy="It will be revived"
+            ) from error
+        except SupervisorFault as fault:
+            raise PlatformError("PR405", f"instance {instance}", value=str(fault)) from fault
+
+    async def _end(self, server: Server, instance: str, grace_s: int) -> None:
+        deadline = time.monotonic() + max(1, grace_s) + STOP_MARGIN_S
+        pause = 0.01
+        try:
+            await _tolerating(Fault.NOT_RUNNING, server, "stopProcess", instance, False)
+            while await self._state(server, instance) not in (None, *ENDED):
+                if time.monotonic() > deadline:
+                    raise PlatformError("PR403", f"instance {instance}", value="does not end", remedy="Try again")
+                # Each question also makes the supervisor look at its children, which it does once a second otherwise.
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.5, 0.1)
+            await server.call("removeProcessGroup", instance)
+        except Away:
+            if server.pid() is not None:
+                raise PlatformError("PR404", f"server {server.name}", value="its supervisor does not answer") from None
+        except SupervisorFault as fault:
+            if fault.code != Fault.BAD_NAME:
+                raise PlatformError("PR404", f"instance {instance}", value=str(fault)) from fault
+
+    def _record(self, spec: InstanceSpec, server: Server, app: Path) -> dict[str, Any]:
+        port = self._ports.claim(spec.id) if spec.process.kind is ProcessKind.WEB else 0
+        return {
+            "id": spec.id,
+            "environment": spec.environment,
+            "process": asdict(spec.process),
+            "slot": spec.slot,
+            "server": spec.server,
+            "artefact": spec.artefact,
+            "app": str(app),
+            "port": port,
+            "variables": dict(spec.variables),
+            "secrets": {name: asdict(reference) for name, reference in spec.secrets.items()},
+            "starts": str(server.instances / f"{spec.id}.starts"),
+        }
+
+
+async def _tolerating(code: Fault, server: Server, method: str, *arguments: Any) -> None:
+    try:
+        await server.call(method, *arguments)
+    except SupervisorFault as fault:
+        if fault.code != code:
+            raise
+
+
+async def _ask(url: str) -> str | None:
+    try:
+        async with httpx.AsyncClient(verify=False, trust_env=False, timeout=HEALTH_TIMEOUT_S) as client:
+            answer = await client.get(url)
+    except httpx.TransportError as error:
+        return f"{url}: {type(error).__name__} {error}".rstrip()
+    return None if answer.status_code == httpx.codes.OK else f"{url} answers {answer.status_code}"
+
+
+def _config(spec: InstanceSpec, server: Server) -> str:
+    command = [sys.executable, "-I", "-S", str(Path(launcher.__file__)), str(server.instances / f"{spec.id}.json")]
+    return program_config(spec.id, [*command, str(server.pid_file)], server.directory, spec.process.stop_grace_s)
+
+
+def _seen(record: Mapping[str, Any], state: ProcessState | None, server: Server) -> InstanceSeen:
+    if state is ProcessState.RUNNING:
+        running = Running.RUNNING
+    else:
+        running = Running.STARTING if state is ProcessState.STARTING else Running.STOPPED
+    starts = Path(record["starts"])
+    return InstanceSeen(
+        id=record["id"],
+        environment=record["environment"],
+        process=record["process"]["name"],
+        kind=ProcessKind(record["process"]["kind"]),
+        slot=record["slot"],
+        server=server.name,
+        artefact=record["artefact"],
+        state=running,
+        address=ADDRESS,
+        port=record["port"],
+        started=starts.stat().st_size if starts.exists() else 0,
+    )
+
+
+def _words(state: ProcessState | None) -> str:
+    return "not known to its server" if state is None else state.name.lower()
