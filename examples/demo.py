@@ -121,7 +121,7 @@ class Demo:
         self.traffic = subprocess.Popen(
             [
                 *(sys.executable, str(HERE / "traffic.py"), "--http", str(ports["http"]), "--https", str(ports["https"])),
-                *("--ca", str(self.home / "balancer" / "ca.pem"), "--seconds", str(LONGEST_S), "--rate", str(RATE)),
+                *("--ca", str(self.home / "balancer" / "authority.pem"), "--seconds", str(LONGEST_S), "--rate", str(RATE)),
                 *("--report", str(self.home / "traffic.json"), *hosts),
             ],
             start_new_session=True,
@@ -153,16 +153,16 @@ class Demo:
         self.show(self.command("release", "status", "--train", "2026-11"))
 
     def bad_release(self) -> None:
-        self.say("[bold]release 1.2[/] starts, but cannot bear what harbour's data looks like (two codes alike but for case)")
+        self.say("[bold]release 1.2[/] starts, but cannot bear what orchard's data looks like (two codes alike but for case)")
         subprocess.run(
-            [sys.executable, str(EXAMPLE / "seed.py"), self.http(), "--host", "harbour.workorders.test", "--twin-codes"],
+            [sys.executable, str(EXAMPLE / "seed.py"), self.http(), "--host", "orchard.workorders.test", "--twin-codes"],
             check=True,
             capture_output=True,
         )
         self.command("release", "start", "1.2", "--train", "2026-12", good=(3,))
         self.show(self.command("release", "status", "--train", "2026-12"))
-        self.say("`plantroom why harbour`")
-        self.show(self.command("why", "harbour"))
+        self.say("`plantroom why orchard`")
+        self.show(self.command("why", "orchard"))
 
     def judge(self) -> bool:
         """Stop the traffic, count, look into the databases, and verify the ledger."""
@@ -247,7 +247,7 @@ class Demo:
         if keep and self.up is not None and self.up.poll() is None:
             plantroom = f"{PLANTROOM} --home {self.home}"
             console.print(f"\nleft up. Look around:\n  {plantroom} status\n  {plantroom} environments")
-            console.print(f"  {plantroom} ledger list train/2026-12\n  {plantroom} why harbour")
+            console.print(f"  {plantroom} ledger list train/2026-12\n  {plantroom} why orchard")
             console.print(f"  curl -H 'Host: harbour.workorders.test' {self.http()}/\nand end it:\n  {plantroom} down")
             return
         if self.up is not None:

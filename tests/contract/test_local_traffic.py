@@ -9,10 +9,9 @@ import signal
 import ssl
 import tempfile
 import threading
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -22,7 +21,7 @@ import pytest
 from plantroom.kernel.errors import PlatformError
 from plantroom.platforms.contract import Admission, MemberSeen, RouteSeen, RouteSpec
 from plantroom.platforms.local.balancer import Balancer, LocalPorts
-from plantroom.platforms.local.haproxy_config import HOSTS_MAP, encode
+from plantroom.platforms.local.haproxy_config import HOSTS_MAP, Member, Route, encode
 from plantroom.platforms.local.traffic import LocalTraffic
 from plantroom.runtime.engines import free_ports
 from plantroom.runtime.processes import wait_until
@@ -48,12 +47,15 @@ class Application(ThreadingHTTPServer):
     def port(self) -> int:
         return int(self.server_address[1])
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """The balancer resets connections that it no longer wants."""
+
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Application
 
-    def do_GET(self) -> None:
+    def _answer(self) -> None:
         if self.path == "/slow":
             self.server.hold.wait(20)
         if self.path != "/health":
@@ -66,7 +68,11 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_POST = do_GET
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        """Every method is answered in the same way."""
+        if name.startswith("do_"):
+            return self._answer
+        raise AttributeError(name)
 
     def log_message(self, format: str, *args: object) -> None:
         return
@@ -98,6 +104,20 @@ class Place:
     async def route(self) -> RouteSeen:
         (found,) = [one for one in await self.traffic.observe() if one.environment == ENVIRONMENT]
         return found
+
+
+async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(8):
+        while not await holds():  # noqa: ASYNC110 -- another process is watched, which sets no event
+            await asyncio.sleep(0.01)
+
+
+async def _in_flight(traffic: LocalTraffic, count: int) -> bool:
+    return await traffic.in_flight(ENVIRONMENT, "one") == count
+
+
+async def _no_old_worker(place: Place) -> bool:
+    return not (await place.balancer.workers()).old
 
 
 @pytest.fixture
@@ -267,8 +287,7 @@ async def test_a_drain_lets_what_is_in_flight_finish_over_reloads_under_load(
     await place.traffic.route([SPEC])
     await place.traffic.admit(ENVIRONMENT, "one", "127.0.0.1", one.port)
     slow = asyncio.create_task(place.get("/slow"))
-    while await place.traffic.in_flight(ENVIRONMENT, "one") == 0:
-        await asyncio.sleep(0.01)
+    await _until(lambda: _in_flight(place.traffic, 1))
 
     answers: list[str] = []
     over = asyncio.Event()
@@ -308,8 +327,28 @@ async def test_a_drain_lets_what_is_in_flight_finish_over_reloads_under_load(
     one.hold.set()
     answer = await slow
     assert (answer.status_code, answer.text) == (200, "one")
-    while await other.in_flight(ENVIRONMENT, "one"):
-        await asyncio.sleep(0.01)
+    await _until(lambda: _in_flight(other, 0))
+
+
+async def test_a_connection_from_before_a_reload_knows_of_members_that_changed_after_it(
+    place: Place, applications: tuple[Application, ...]
+) -> None:
+    one, two = applications
+    await place.traffic.route([SPEC])
+    await place.traffic.admit(ENVIRONMENT, "one", "127.0.0.1", one.port)
+    async with place.client() as kept:
+        assert (await kept.get("/")).text == "one"
+        await place.traffic.route([RouteSpec("quay/test", ("quay.test",), "/")])
+        assert len((await place.balancer.workers()).old) == 1, "the old worker waits for the kept connection"
+        await place.traffic.admit(ENVIRONMENT, "two", "127.0.0.1", two.port)
+        await place.traffic.drain(ENVIRONMENT, "one")
+        answer = await kept.get("/")
+        assert (answer.text, answer.headers["Connection"]) == ("two", "close")
+        assert two.forwarded == ["http 127.0.0.1"]
+    # What a client says of itself is not believed, not even with the header that workers use among themselves.
+    async with place.client() as liar:
+        await liar.get("/", headers={"X-Forwarded-For": "8.8.8.8", "X-Plantroom-Relay": "guess"})
+    assert two.forwarded == ["http 127.0.0.1"] * 2
 
 
 async def test_what_was_changed_by_hand_is_seen_and_put_right(
@@ -380,6 +419,23 @@ async def test_counts_grow_over_a_reload(place: Place, applications: tuple[Appli
         await place.traffic.route([RouteSpec(f"quay/test{number}", (f"quay{number}.test",), "/")])
     assert (await place.traffic.count(ENVIRONMENT)).requests == requests
 
+    # What an old worker still answers is counted, and stays counted when it has ended.
+    slow = asyncio.create_task(place.get("/slow"))
+    await _until(lambda: _in_flight(place.traffic, 1))
+    async with place.client() as kept:
+        await kept.get("/broken")
+        await place.traffic.route([RouteSpec("quay/last", ("quaylast.test",), "/")])
+        await kept.get("/broken")
+        assert len((await place.balancer.workers()).old) == 1
+        count = await place.traffic.count(ENVIRONMENT)
+        assert (count.requests, count.errors_5xx) == (requests + 2, requests // 2 + 2)
+        one.hold.set()
+        await slow
+    await _until(lambda: _no_old_worker(place))
+    after = await place.traffic.count(ENVIRONMENT)
+    assert after.requests >= count.requests
+    assert after.errors_5xx == count.errors_5xx
+
 
 async def test_a_member_that_stops_answering_is_down_and_avoided(
     place: Place, applications: tuple[Application, ...]
@@ -390,9 +446,11 @@ async def test_a_member_that_stops_answering_is_down_and_avoided(
     await place.traffic.admit(ENVIRONMENT, "one", "127.0.0.1", one.port)
     await place.traffic.admit(ENVIRONMENT, "gone", "127.0.0.1", gone)
     assert {(await place.get()).status_code for _ in range(4)} == {200}, "a refused connection goes elsewhere"
-    until = time.monotonic() + 5
-    while (await place.route()).members[0].up and time.monotonic() < until:
-        await asyncio.sleep(0.05)
+
+    async def noticed() -> bool:
+        return not (await place.route()).members[0].up
+
+    await _until(noticed)
     assert (await place.route()).members == (
         MemberSeen("gone", Admission.ADMITTED, False),
         MemberSeen("one", Admission.ADMITTED, True),
@@ -409,3 +467,31 @@ async def test_several_at_once_lose_nothing(place: Place, applications: tuple[Ap
     )
     assert {member.instance for member in (await place.route()).members} == {f"m{n}" for n in range(8)}
     assert len(await place.traffic.observe()) == 5
+
+
+async def test_one_killed_before_its_reload_is_called_again(
+    place: Place, applications: tuple[Application, ...]
+) -> None:
+    one, _ = applications
+    await place.traffic.route([SPEC])
+    # All that `route` leaves when it is killed just before the reload.
+    wanted = place.balancer.load()
+    routes = {**wanted.routes, "quay/test": Route(("quay.test",), "/health", False)}
+    place.balancer.save(replace(wanted, routes=routes))
+
+    assert [route.environment for route in await place.traffic.observe()] == [ENVIRONMENT]
+    with pytest.raises(PlatformError, match="PR401"):
+        await place.traffic.admit("quay/test", "one", "127.0.0.1", one.port)
+    await place.traffic.route([RouteSpec("quay/test", ("quay.test",), "/health")])
+    assert (await place.get(host="quay.test")).text == "one"
+
+
+async def test_a_configuration_that_haproxy_refuses_is_never_used(place: Place) -> None:
+    await place.traffic.route([SPEC])
+    worker = await place.balancer.current()
+    wanted = place.balancer.load()
+    broken = Route((), "/", False, {"a b": Member("127.0.0.1 bad", 1, True)})
+    with pytest.raises(PlatformError, match="PR405"):
+        place.balancer.check(replace(wanted, routes={**wanted.routes, "quay/test": broken}))
+    assert place.balancer.load() == wanted
+    assert await place.balancer.current() == worker

@@ -15,6 +15,7 @@ import json
 import os
 import pwd
 import resource
+import secrets
 import shutil
 import socket
 import subprocess
@@ -41,14 +42,16 @@ from plantroom.platforms.local.haproxy_config import (
     suspended_map,
 )
 from plantroom.runtime.clock import now
-from plantroom.runtime.processes import Daemon, wait_until
+from plantroom.runtime.processes import Daemon, started_at, wait_until
 
 _CONFIGURATION = "haproxy.cfg"
 _CANDIDATE = "haproxy.cfg.candidate"
+_SECRET = "relay.secret"
 _LOCK_POLL_S = 0.002
 """The lock is held for milliseconds, or about 100 during a reload."""
 _ANSWER_S = 20
 """A reload with hundreds of routes on a busy machine is far below it."""
+_LIFE_POLL_S = 0.1
 _START_S = 15
 _STOP_S = 5
 _MOST_CONNECTIONS = 4000
@@ -76,7 +79,7 @@ class Balancer:
         self.daemon = Daemon("haproxy", self.directory)
         self.authority = Authority(self.directory)
         self._state = self.directory / "state.json"
-        self._frame = Frame(ports.http, ports.https, _connections(), _worker_account())
+        self._ports = ports
 
     # -- lock and state -------------------------------------------------------------------------------------------
 
@@ -123,20 +126,28 @@ class Balancer:
         write_private(self._state, json.dumps(wanted.as_data()).encode())
         write_private(self.directory / HOSTS_MAP, map_text(hosts_map(wanted)).encode())
         write_private(self.directory / SUSPENDED_MAP, map_text(suspended_map(wanted)).encode())
-        write_private(self.directory / _CONFIGURATION, configuration(wanted, self._frame).encode())
+        write_private(self.directory / _CONFIGURATION, configuration(wanted, self._frame()).encode())
 
     def shape(self, wanted: Wanted) -> str:
-        return shape(wanted, self._frame)
+        return shape(wanted, self._frame())
+
+    def _frame(self) -> Frame:
+        secret = (self.directory / _SECRET).read_text()
+        return Frame(self._ports.http, self._ports.https, _connections(), _worker_account(), secret)
 
     # -- process --------------------------------------------------------------------------------------------------
 
     def start(self) -> bool:
         """Start HAProxy from the state unless it runs, and wait until it serves; whether it was started. Blocking.
         Raises EngineError when it does not come up."""
+        if self.daemon.alive():
+            return False
         with self._lock_file() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if self.daemon.alive():
                 return False
+            if not (self.directory / _SECRET).exists():
+                write_private(self.directory / _SECRET, secrets.token_hex(16).encode())
             wanted = self.load()
             self.certify(wanted)
             self.save(wanted)
@@ -147,7 +158,7 @@ class Balancer:
             self.daemon.spawn(command, log=log, cwd=self.directory)
             if not wait_until(lambda: self._serves() or not self.daemon.alive(), _START_S) or not self._serves():
                 self.daemon.stop(_STOP_S)
-                raise EngineError("PR807", "HAProxy", value="did not start", remedy=f"See {log}")
+                raise EngineError("PR807", "HAProxy", value=_alerts(log.read_text()[-2000:]), remedy=f"See {log}")
             return True
 
     def stop(self) -> None:
@@ -173,7 +184,7 @@ class Balancer:
     def check(self, wanted: Wanted) -> None:
         """Have HAProxy read the configuration before it is used. Blocking. Raises PlatformError PR405."""
         candidate = self.directory / _CANDIDATE
-        write_private(candidate, configuration(wanted, self._frame).encode())
+        write_private(candidate, configuration(wanted, self._frame()).encode())
         result = subprocess.run(
             [str(haproxy_binary()), "-c", "-f", _CANDIDATE],
             cwd=self.directory,
@@ -198,31 +209,38 @@ class Balancer:
             try:
                 connection.connect(str(self.socket))
                 connection.sendall(b"show proc\n")
+                connection.shutdown(socket.SHUT_WR)
                 text = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
             except OSError:
                 return False
-        return live.workers(text).current is not None
+        return live.workers(text) is not None
 
     # -- questions and commands -----------------------------------------------------------------------------------
 
     async def workers(self) -> live.Workers:
         """Raises PlatformError PR404 when no worker listens."""
         found = live.workers(await self._ask("show proc"))
-        if found.current is None:
+        if found is None:
             raise PlatformError("PR404", "the balancer", value="has no worker")
         return found
 
     async def current(self) -> int:
         """The process id of the worker that listens. Raises PlatformError PR404."""
-        found = (await self.workers()).current
-        assert found is not None
-        return found
+        return (await self.workers()).current
 
     async def ask(self, worker: int, question: str) -> str:
         """What one worker answers. Raises PlatformError PR404 when it has gone."""
-        answer = await self._ask(f"@!{worker} {question}")
+        asked = asyncio.create_task(self._ask(f"@!{worker} {question}"))
+        try:
+            # The master leaves a question to a worker that ends at that moment open for good.
+            while not (await asyncio.wait({asked}, timeout=_LIFE_POLL_S))[0]:
+                if started_at(worker) is None:
+                    raise _ended(worker)
+            answer = await asked
+        finally:
+            asked.cancel()
         if answer.startswith("Can't find the target"):
-            raise PlatformError("PR404", f"balancer worker {worker}", value="has ended")
+            raise _ended(worker)
         return answer.strip()
 
     async def tell(self, worker: int, command: str) -> None:
@@ -269,6 +287,10 @@ def _worker_account() -> tuple[int, int] | None:
         return None
     nobody = pwd.getpwnam("nobody")
     return nobody.pw_uid, nobody.pw_gid
+
+
+def _ended(worker: int) -> PlatformError:
+    return PlatformError("PR404", f"balancer worker {worker}", value="has ended")
 
 
 def _alerts(text: str) -> str:

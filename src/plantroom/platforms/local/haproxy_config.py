@@ -9,7 +9,7 @@ Source: HAProxy 2.8 configuration manual, sections 4.2, 5.2 and 7.3.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, unquote
@@ -21,6 +21,9 @@ HOSTS_MAP = "hosts.map"
 SUSPENDED_MAP = "suspended.map"
 CERTIFICATES = "certificates"
 DEFAULT_CERTIFICATE = "default.pem"
+
+RELAY = ":relay"
+"""The backend through which a worker that was reloaded hands on what still comes. No environment encodes to it."""
 
 MEMBER_OPTIONS = "check inter 500ms fall 2 rise 1 pool-purge-delay 1s"
 """The same words in the file and for `add server`, which inherits nothing. Idle connections are closed after a second
@@ -69,16 +72,45 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What was asked of the balancer, by environment, and what it counted in workers that were reloaded.
+    """What was asked of the balancer, by environment, and what it has counted.
 
-    `before` is the sum over workers that are over; `last` is what worker `worker` had just before a reload. While that
-    worker still serves (the reload failed, or never came) its own figures are used, and `last` is not added.
+    Every worker counts from 0. `noted` is what each worker had when it was last looked at, by process id: just before
+    it was reloaded, and whenever counts are asked for while it finishes. `before` is the sum over workers that ended.
     """
 
     routes: Mapping[str, Route] = field(default_factory=dict)
     before: Mapping[str, Count] = field(default_factory=dict)
-    last: Mapping[str, Count] = field(default_factory=dict)
-    worker: int = 0
+    noted: Mapping[int, Mapping[str, Count]] = field(default_factory=dict)
+
+    def noting(self, alive: Collection[int], counts: Mapping[int, Mapping[str, Count]]) -> Wanted:
+        """With these counts of some workers, and those workers that are not alive summed up."""
+        before = dict(self.before)
+        noted = {worker: dict(values) for worker, values in self.noted.items()}
+        for worker in noted.keys() - set(alive):
+            for name, count in noted.pop(worker).items():
+                before[name] = count.plus(before.get(name, Count()))
+        for worker, values in counts.items():
+            noted[worker] = noted.get(worker, {}) | dict(values)
+        return replace(self, before=before, noted=noted)
+
+    def counted(self, environment: str, current: int, here: Count) -> Count:
+        """All that was ever counted; `here` is what the worker `current` has, which is no longer what was noted."""
+        total = here.plus(self.before.get(environment, Count()))
+        for worker, values in self.noted.items():
+            if worker != current:
+                total = total.plus(values.get(environment, Count()))
+        return total
+
+    def without(self, gone: Collection[str]) -> Wanted:
+        """Without these environments."""
+        return Wanted(
+            {name: route for name, route in self.routes.items() if name not in gone},
+            {name: count for name, count in self.before.items() if name not in gone},
+            {
+                worker: {name: count for name, count in values.items() if name not in gone}
+                for worker, values in self.noted.items()
+            },
+        )
 
     def as_data(self) -> dict[str, Any]:
         return {
@@ -94,9 +126,8 @@ class Wanted:
                 }
                 for name, route in self.routes.items()
             },
-            "before": {name: [one.requests, one.errors_5xx] for name, one in self.before.items()},
-            "last": {name: [one.requests, one.errors_5xx] for name, one in self.last.items()},
-            "worker": self.worker,
+            "before": _pairs(self.before),
+            "noted": {str(worker): _pairs(values) for worker, values in self.noted.items()},
         }
 
     @staticmethod
@@ -111,21 +142,30 @@ class Wanted:
                 )
                 for name, route in data["routes"].items()
             },
-            before={name: Count(*pair) for name, pair in data["before"].items()},
-            last={name: Count(*pair) for name, pair in data["last"].items()},
-            worker=data["worker"],
+            before=_counts(data["before"]),
+            noted={int(worker): _counts(values) for worker, values in data["noted"].items()},
         )
+
+
+def _pairs(counts: Mapping[str, Count]) -> dict[str, list[int]]:
+    return {name: [one.requests, one.errors_5xx] for name, one in counts.items()}
+
+
+def _counts(pairs: Mapping[str, Sequence[int]]) -> dict[str, Count]:
+    return {name: Count(*pair) for name, pair in pairs.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
     """What does not come from routes. `account` is the user and group id of the workers, None: those of the starter.
-    `connections` is the most that HAProxy keeps at once."""
+    `connections` is the most that HAProxy keeps at once. `secret` is what one worker shows to another, so that it is
+    believed about the client; letters and digits."""
 
     http_port: int
     https_port: int
     connections: int
     account: tuple[int, int] | None
+    secret: str
 
 
 def refuse_unfit(name: str, route: Route) -> None:
@@ -203,18 +243,40 @@ def _lines(wanted: Wanted, frame: Frame, mark: str) -> list[str]:
         "frontend web",
         f"  bind 127.0.0.1:{frame.http_port}",
         f"  bind 127.0.0.1:{frame.https_port} ssl crt {DEFAULT_CERTIFICATE} crt {CERTIFICATES} alpn h2,http/1.1",
-        f"  http-request set-var(txn.route) req.hdr(host),host_only,lower,map_str({HOSTS_MAP})",
+        *_handing_on(frame.secret),
         "  http-request return status 404 content-type 'text/html; charset=utf-8' string "
         + _page("Not found", "No environment answers to this host name.")
         + " unless { var(txn.route) -m found }",
-        # Set, not added to: this is the first balancer, and what a client claims is not believed.
-        "  http-request set-header X-Forwarded-For %[src]",
-        "  http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]",
         "  use_backend %[var(txn.route)]",
+        "",
+        f"backend {RELAY}",
+        f"  server next 127.0.0.1:{frame.http_port}",
     ]
     for name, route in sorted(wanted.routes.items()):
         lines += ["", *_backend(encode(name), route)]
     return lines
+
+
+def _handing_on(secret: str) -> list[str]:
+    """Where a request goes, and what is said of its client.
+
+    Over each keep-alive connection from before a reload, the old worker still gets one request. HAProxy lets nobody
+    change the servers of a worker that is stopping, so its members are of the past: it gives such a request to the
+    worker that listens now. `stopping` is read once, since it may become true between two lines.
+    """
+    header = "X-Plantroom-Relay"
+    return [
+        "  http-request set-var(txn.stopping) stopping",
+        f"  http-request set-var(txn.relayed) bool(true) if {{ req.hdr({header}) -m str {secret} }}",
+        f"  http-request del-header {header}",
+        # Set, not added to: this is the first balancer, and what a client claims is not believed.
+        "  http-request set-header X-Forwarded-For %[src] unless { var(txn.relayed) -m found }",
+        "  http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)] unless { var(txn.relayed) -m found }",
+        f"  http-request set-header {header} {secret} if {{ var(txn.stopping) -m bool }}",
+        f"  http-request set-var(txn.route) str({RELAY}) if {{ var(txn.stopping) -m bool }}",
+        f"  http-request set-var(txn.route) req.hdr(host),host_only,lower,map_str({HOSTS_MAP})"
+        " unless { var(txn.stopping) -m bool }",
+    ]
 
 
 def _backend(name: str, route: Route) -> list[str]:

@@ -9,7 +9,7 @@ import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from plantroom.platforms.local.haproxy_config import MEMBER_OPTIONS, Count, Member
+from plantroom.platforms.local.haproxy_config import MEMBER_OPTIONS, RELAY, Count, Member, decode
 
 _CHECK_ENABLED = 0x04
 """Bit of srv_check_state."""
@@ -17,13 +17,13 @@ _CHECK_ENABLED = 0x04
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Process ids: the worker that listens now (None while there is none), and those that only finish."""
+    """Process ids: the worker that listens now, and those that only finish what they have."""
 
-    current: int | None
+    current: int
     old: tuple[int, ...]
 
     def all(self) -> tuple[int, ...]:
-        return self.old if self.current is None else (self.current, *self.old)
+        return (self.current, *self.old)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class LiveServer:
         return self.flags == 0 and self.weight > 0
 
 
-def workers(text: str) -> Workers:
-    """From `show proc` of the master."""
+def workers(text: str) -> Workers | None:
+    """From `show proc` of the master; None while no worker listens."""
     current: int | None = None
     old: list[int] = []
     section = ""
@@ -56,7 +56,7 @@ def workers(text: str) -> Workers:
             current = int(fields[0])
         elif section == "old workers":
             old.append(int(fields[0]))
-    return Workers(current, tuple(old))
+    return None if current is None else Workers(current, tuple(old))
 
 
 def map_entries(text: str) -> dict[str, str]:
@@ -66,7 +66,8 @@ def map_entries(text: str) -> dict[str, str]:
 
 
 def backends(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    """From `show backend`: those of routes."""
+    return [name for name in text.split("\n") if name and not name.startswith("#") and name != RELAY]
 
 
 def servers(text: str) -> dict[str, dict[str, LiveServer]]:
@@ -98,9 +99,9 @@ def sessions(text: str, server: str) -> int:
 
 
 def counts(text: str) -> dict[str, Count]:
-    """From `show stat`: requests and 5xx answers, by backend."""
+    """From `show stat`: requests and 5xx answers, by environment."""
     return {
-        row["# pxname"]: Count(int(row["req_tot"] or 0), int(row["hrsp_5xx"] or 0))
+        decode(row["# pxname"]): Count(int(row["req_tot"] or 0), int(row["hrsp_5xx"] or 0))
         for row in _rows(text)
         if row["svname"] == "BACKEND"
     }

@@ -10,6 +10,7 @@ home/servers/<name>/logs/              of the supervisor and of every instance, 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import shutil
@@ -77,7 +78,13 @@ class Server:
 
     async def stop(self) -> None:
         """End the supervisor and its instances, each within its grace."""
-        await asyncio.to_thread(self._daemon.stop, STOP_GRACE_S)
+        stopping = asyncio.ensure_future(asyncio.to_thread(self._daemon.stop, STOP_GRACE_S))
+        while not stopping.done():
+            # Left alone, it looks once a second whether it was told to end and whether its instances have.
+            with contextlib.suppress(supervision.Away, supervision.SupervisorFault, PlatformError):
+                await self.call("getState")
+            await asyncio.wait([stopping], timeout=0.05)
+        await stopping
 
     async def _answers(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S

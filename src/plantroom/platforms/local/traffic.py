@@ -1,8 +1,8 @@
 """Traffic of the local platform: HAProxy on loopback, changed at run time, reloaded only for a new or lost route.
 
-Every change is written to the state first and then made in every worker, the old ones too: over a keep-alive
-connection from before a reload, an old worker may still get one request. Changes are differences between what is
-wanted and what a worker says it has, so what was changed by hand is put right when a method is called again.
+Every change is written to the state first and then made in the worker that listens; workers from before a reload only
+finish what they have. Changes are differences between what is wanted and what the worker says it has, so what was
+changed by hand is put right when a method is called again.
 """
 
 from __future__ import annotations
@@ -98,14 +98,14 @@ class LocalTraffic:
             await self._install(wanted)
             for spec in specs:
                 await self._settle_certificate(spec.environment)
-            await self._in_each_worker(lambda worker: self._settle(worker, wanted, specs))
+            await self._settle(await self._balancer.current(), wanted, specs)
 
     async def unroute(self, environments: Sequence[str]) -> None:
         gone = frozenset(environments)
         async with self._balancer.changing():
-            wanted = _without_routes(self._balancer.load(), gone)
+            wanted = self._balancer.load().without(gone)
             # The names first: nobody is sent to a backend that is about to go.
-            await self._in_each_worker(lambda worker: self._forget_names(worker, gone))
+            await self._forget_names(await self._balancer.current(), gone)
             await asyncio.to_thread(self._balancer.certify, wanted)
             await self._install(wanted)
 
@@ -126,7 +126,7 @@ class LocalTraffic:
         member = Member(address, port, admitted=True)
         async with self._balancer.changing():
             await self._set_member(environment, instance, member)
-            await self._in_each_worker(lambda worker: self._admit(worker, environment, instance, member))
+            await self._admit(await self._balancer.current(), environment, instance, member)
 
     async def drain(self, environment: str, instance: str) -> None:
         backend, server = encode(environment), encode(instance)
@@ -134,12 +134,9 @@ class LocalTraffic:
             member = _member(self._balancer.load(), environment, instance)
             if member is not None:
                 await self._set_member(environment, instance, replace(member, admitted=False))
-
-            async def drain(worker: int) -> None:
-                there = (await self._servers(worker, backend)).get(server)
-                await self._tell_all(worker, live.to_drain(backend, server, there))
-
-            await self._in_each_worker(drain)
+            worker = await self._balancer.current()
+            there = (await self._servers(worker, backend) or {}).get(server)
+            await self._tell_all(worker, live.to_drain(backend, server, there))
 
     async def in_flight(self, environment: str, instance: str) -> int:
         question = f"show stat {encode(environment)} {_SERVER_ROWS} -1"
@@ -153,7 +150,10 @@ class LocalTraffic:
         return sum(found)
 
     async def remove(self, environment: str, instance: str) -> None:
-        """What it still has in flight is cut. PR403 when HAProxy does not let go of it in time."""
+        """What it still has in flight is cut, but for what a worker from before a reload has.
+
+        PR403 when HAProxy does not let go of it in time.
+        """
         until = time.monotonic() + _REMOVE_S
         while True:
             async with self._balancer.changing():
@@ -165,31 +165,40 @@ class LocalTraffic:
             await asyncio.sleep(0.05)
 
     async def count(self, environment: str) -> TrafficCount:
-        """Requests that end in the moment of a reload, in the old worker, are not in it."""
-        async with self._balancer.reading():
+        """Requests that end in a worker after a reload are counted if this is asked for while the worker lives."""
+        question = f"show stat {encode(environment)} {_BACKEND_ROW} -1"
+        counts: dict[int, Mapping[str, Count]] = {}
+
+        async def look(worker: int) -> None:
+            counts[worker] = live.counts(await self._balancer.ask(worker, question))
+
+        async with self._balancer.changing():
+            found = await self._balancer.workers()
+            await self._in_each_worker(look)
+            here = counts.pop(found.current).get(environment)
+            if here is None:
+                raise _no_route(environment)
             wanted = self._balancer.load()
-            worker = await self._balancer.current()
-            question = f"show stat {encode(environment)} {_BACKEND_ROW} -1"
-            here = live.counts(await self._balancer.ask(worker, question)).get(encode(environment))
-        if here is None:
-            raise _no_route(environment)
-        total = here.plus(wanted.before.get(environment, Count()))
-        if worker != wanted.worker:
-            total = total.plus(wanted.last.get(environment, Count()))
+            noted = wanted.noting(found.all(), counts)
+            # Noted before it is told: a later answer is never less than this one.
+            if noted != wanted:
+                self._balancer.save(noted)
+        total = noted.counted(environment, found.current, here)
         return TrafficCount(total.requests, total.errors_5xx)
 
     # -- how ------------------------------------------------------------------------------------------------------
 
     async def _install(self, wanted: Wanted) -> None:
         """Save, and reload if the worker's shape is another one. A configuration that HAProxy refuses is not saved."""
-        worker = await self._balancer.current()
+        found = await self._balancer.workers()
+        worker = found.current
         answer = await self._balancer.ask(worker, "get var proc.shape")
         if f"<{self._balancer.shape(wanted)}>" in answer:
             self._balancer.save(wanted)
             return
         await asyncio.to_thread(self._balancer.check, wanted)
         text = await self._balancer.ask(worker, f"show stat -1 {_BACKEND_ROW} -1")
-        self._balancer.save(_counted(wanted, worker, live.counts(text)))
+        self._balancer.save(wanted.noting(found.all(), {worker: live.counts(text)}))
         await self._balancer.reload()
 
     async def _settle(self, worker: int, wanted: Wanted, specs: Sequence[RouteSpec]) -> None:
@@ -240,43 +249,40 @@ class LocalTraffic:
             self._balancer.save(replace(wanted, routes={**wanted.routes, environment: changed}))
 
     async def _admit(self, worker: int, environment: str, instance: str, member: Member) -> None:
+        """PR401 when the worker does not have the route, or not yet: its reload never came."""
         backend, server = encode(environment), encode(instance)
-        there = (await self._servers(worker, backend)).get(server)
-        await self._tell_all(worker, live.to_admit(backend, server, there, member))
+        servers = await self._servers(worker, backend)
+        if servers is None:
+            raise _no_route(environment)
+        await self._tell_all(worker, live.to_admit(backend, server, servers.get(server), member))
 
     async def _forget(self, environment: str, instance: str) -> str | None:
         """None when the worker that listens no longer has it; else why it still has."""
         wanted = self._balancer.load()
-        found = await self._balancer.workers()
+        worker = await self._balancer.current()
         route = wanted.routes.get(environment)
         if route is not None and instance in route.members:
             members = {name: one for name, one in route.members.items() if name != instance}
             self._balancer.save(replace(wanted, routes={**wanted.routes, environment: replace(route, members=members)}))
         backend, server = encode(environment), encode(instance)
-        left: dict[int, str] = {}
+        if server not in (await self._servers(worker, backend) or {}):
+            return None
+        await self._balancer.tell(worker, f"set server {backend}/{server} state maint")
+        await self._balancer.tell(worker, f"shutdown sessions server {backend}/{server}")
+        answer = await self._balancer.ask(worker, f"del server {backend}/{server}")
+        return None if "Server deleted" in answer else answer
 
-        async def forget(worker: int) -> None:
-            if server not in await self._servers(worker, backend):
-                return
-            await self._balancer.tell(worker, f"set server {backend}/{server} state maint")
-            await self._balancer.tell(worker, f"shutdown sessions server {backend}/{server}")
-            answer = await self._balancer.ask(worker, f"del server {backend}/{server}")
-            if "Server deleted" not in answer:
-                left[worker] = answer
-
-        await self._in_each_worker(forget)
-        return None if found.current is None else left.get(found.current)
-
-    async def _servers(self, worker: int, backend: str) -> Mapping[str, live.LiveServer]:
-        """None at all in a worker that does not know the backend."""
-        return live.servers(await self._balancer.ask(worker, f"show servers state {backend}")).get(backend, {})
+    async def _servers(self, worker: int, backend: str) -> Mapping[str, live.LiveServer] | None:
+        """None in a worker that does not know the backend."""
+        answer = await self._balancer.ask(worker, f"show servers state {backend}")
+        return None if answer.startswith("Can't find backend") else live.servers(answer).get(backend, {})
 
     async def _tell_all(self, worker: int, commands: Sequence[str]) -> None:
         for command in commands:
             await self._balancer.tell(worker, command)
 
     async def _in_each_worker(self, act: Callable[[int], Awaitable[None]]) -> None:
-        """An old worker that ends, or that is too old to know what it is told of, is passed over."""
+        """An old worker that ends meanwhile has nothing left, and is passed over."""
         found = await self._balancer.workers()
         for worker in found.all():
             try:
@@ -308,23 +314,3 @@ def _with_routes(wanted: Wanted, specs: Sequence[RouteSpec]) -> Wanted:
             if taken.setdefault(host, name) != name:
                 raise PlatformError("PR402", f"host name {host}", value=f"leads to {taken[host]}, and {name} wants it")
     return replace(wanted, routes=routes)
-
-
-def _without_routes(wanted: Wanted, gone: frozenset[str]) -> Wanted:
-    return replace(
-        wanted,
-        routes={name: route for name, route in wanted.routes.items() if name not in gone},
-        before={name: count for name, count in wanted.before.items() if name not in gone},
-        last={name: count for name, count in wanted.last.items() if name not in gone},
-    )
-
-
-def _counted(wanted: Wanted, worker: int, counts: Mapping[str, Count]) -> Wanted:
-    """What is known of the counts just before a reload of this worker. Called again for the same worker, when the
-    reload did not come, it replaces what it noted before, so nothing is counted twice."""
-    before = dict(wanted.before)
-    if worker != wanted.worker:
-        for name, count in wanted.last.items():
-            before[name] = count.plus(before.get(name, Count()))
-    last = {name: counts[encode(name)] for name in wanted.routes if encode(name) in counts}
-    return replace(wanted, before=before, last=last, worker=worker)

@@ -1,0 +1,194 @@
+"""What only a real PostgreSQL can show: who gets in, what a script may do, and that a dump can be restored."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.contract.conftest import Home
+from tests.contract.workshop import POOL, database, environment, script, until
+
+from plantroom.kernel.errors import PlatformError
+from plantroom.platforms.contract import DatabasePoolSpec, DatabaseSpec
+from plantroom.platforms.local import LocalPlatform
+from plantroom.platforms.local.databases import LONGEST_NAME, database_name
+
+pytestmark = pytest.mark.embedded
+
+
+def _address(platform: LocalPlatform, name: str) -> str:
+    return platform.databases.variables(database(name))["DATABASE_URL"]
+
+
+async def test_a_role_enters_its_own_database_and_no_other(local: LocalPlatform) -> None:
+    mine, other = environment(), environment()
+    for name in (mine, other):
+        await local.databases.create(database(name))
+    with psycopg.connect(_address(local, mine)) as connection:
+        row = connection.execute("SELECT current_user, rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
+        assert row == (database_name(mine), False)
+        connection.execute("CREATE TABLE note (id int)")
+    wrong = _address(local, mine).replace(f"///{database_name(mine)}", f"///{database_name(other)}")
+    with pytest.raises(psycopg.OperationalError, match="permission denied"):
+        psycopg.connect(wrong)
+
+
+async def test_the_record_of_scripts_is_out_of_the_role_s_reach(local: LocalPlatform) -> None:
+    name = environment()
+    await local.databases.create(database(name))
+    with psycopg.connect(_address(local, name)) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute("INSERT INTO plantroom.script (release, sha256) VALUES ('9', '9')")
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        "RESET ROLE; CREATE ROLE intruder SUPERUSER",
+        "SET SESSION AUTHORIZATION plantroom",
+        "CREATE TABLE half (id int); COMMIT",
+        "CREATE TABLE half (id int); SELECT 1 / 0",
+        "INSERT INTO plantroom.script (release, sha256) VALUES ('9', '9')",
+        "DROP OWNED BY CURRENT_USER",
+    ],
+)
+async def test_a_script_cannot_leave_its_role_or_its_transaction(local: LocalPlatform, evil: str) -> None:
+    name = environment()
+    await local.databases.create(database(name))
+    with pytest.raises(PlatformError) as caught:
+        await local.databases.apply(database(name), script("1.0", evil), 1000)
+    assert caught.value.code == "PR405"
+    with psycopg.connect(_address(local, name)) as connection:
+        assert connection.execute("SELECT to_regclass('public.half')").fetchone() == (None,)
+        assert connection.execute("SELECT count(*) FROM pg_roles WHERE rolname = 'intruder'").fetchone() == (0,)
+    assert await local.databases.apply(database(name), script("1.0", "CREATE TABLE whole (id int)"), 1000)
+
+
+async def test_what_a_script_makes_belongs_to_the_role(local: LocalPlatform) -> None:
+    name = environment()
+    await local.databases.create(database(name))
+    sql = "CREATE TABLE note (id int); INSERT INTO note VALUES (7); CREATE INDEX ON note (id);"
+    await local.databases.apply(database(name), script("1.0", sql), 1000)
+    with psycopg.connect(_address(local, name)) as connection:
+        assert connection.execute("SELECT id FROM note").fetchone() == (7,)
+        connection.execute("ALTER TABLE note ADD COLUMN more text")
+
+
+async def test_a_script_waits_for_a_lock_and_no_longer(local: LocalPlatform) -> None:
+    name = environment()
+    await local.databases.create(database(name))
+    await local.databases.apply(database(name), script("1.0", "CREATE TABLE note (id int)"), 1000)
+    change = script("1.1", "ALTER TABLE note ADD COLUMN more text")
+    with psycopg.connect(_address(local, name)) as reader:
+        reader.execute("SELECT * FROM note")
+        with pytest.raises(PlatformError) as caught:
+            await local.databases.apply(database(name), change, 100)
+        assert caught.value.code == "PR403"
+    assert await local.databases.apply(database(name), change, 1000)
+
+
+async def test_the_same_script_twice_at_once_runs_once(local: LocalPlatform, home: Home) -> None:
+    name = environment()
+    await local.databases.create(database(name))
+    slow = script("1.0", "CREATE TABLE note (id int); SELECT pg_sleep(0.2)")
+    ran = await asyncio.gather(*(home.platform().databases.apply(database(name), slow, 5000) for _ in range(4)))
+    assert sorted(ran) == [False, False, False, True]
+
+
+async def test_many_creations_at_once_make_one(local: LocalPlatform, home: Home) -> None:
+    name = environment()
+    await asyncio.gather(*(home.platform().databases.create(database(name)) for _ in range(4)))
+    assert [seen.environment for seen in await local.databases.observe()].count(name) == 1
+
+
+async def test_a_creation_that_was_cut_off_is_finished(local: LocalPlatform) -> None:
+    name = environment()
+    await local.databases.create(database(name))
+    with psycopg.connect(_superuser(local, "postgres"), autocommit=True) as connection:
+        connection.execute(f'COMMENT ON DATABASE "{database_name(name)}" IS NULL'.encode())
+        connection.execute(f'ALTER DATABASE "{database_name(name)}" ALLOW_CONNECTIONS false'.encode())
+    assert name not in [seen.environment for seen in await local.databases.observe()]
+    await local.databases.create(database(name))
+    assert name in [seen.environment for seen in await local.databases.observe()]
+    psycopg.connect(_address(local, name)).close()
+
+
+async def test_a_database_dropped_by_hand_is_seen(local: LocalPlatform) -> None:
+    name = environment()
+    await local.databases.create(database(name))
+    with psycopg.connect(_superuser(local, "postgres"), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{database_name(name)}"'.encode())
+    assert name not in [seen.environment for seen in await local.databases.observe()]
+    await local.databases.create(database(name))
+    psycopg.connect(_address(local, name)).close()
+
+
+async def test_a_dump_can_be_restored(local: LocalPlatform, tmp_path: Path) -> None:
+    name, copy = environment(), environment()
+    await local.databases.create(database(name))
+    sql = "CREATE TABLE note (id int); INSERT INTO note SELECT generate_series(1, 1000)"
+    await local.databases.apply(database(name), script("1.0", sql), 1000)
+    await local.databases.dump(database(name), tmp_path / "final.dump")
+    await local.databases.create(database(copy))
+    cluster = local.databases.pools()[0].cluster
+    command = [str(cluster.binary("pg_restore")), "--no-owner", "--schema=public"]
+    command += [f"--role={database_name(copy)}", f"--dbname={database_name(copy)}", str(tmp_path / "final.dump")]
+    restored = await asyncio.to_thread(
+        subprocess.run, command, env=cluster.environment(), capture_output=True, text=True, check=False
+    )
+    assert restored.returncode == 0, restored.stderr
+    with psycopg.connect(_address(local, copy)) as connection:
+        assert connection.execute("SELECT count(*), sum(id) FROM note").fetchone() == (1000, 500500)
+
+
+async def test_a_pool_that_was_killed_comes_back_with_its_data(new_home: Home) -> None:
+    platform = new_home.platform()
+    await platform.databases.create_pool(DatabasePoolSpec(POOL, "north"))
+    name = environment()
+    await platform.databases.create(database(name))
+    done = script("1.0", "CREATE TABLE note (id int)")
+    await platform.databases.apply(database(name), done, 1000)
+    pid = next(one.pid for one in platform.engines() if one.name == f"pool {POOL}")
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+
+    async def noticed() -> bool:
+        return not (await platform.databases.observe_pools())[0].running
+
+    await until(noticed)
+    assert await platform.databases.revive() == [f"database pool {POOL}"]
+    assert not await platform.databases.apply(database(name), done, 1000)
+
+
+async def test_file_stores_hold_what_instances_write(local: LocalPlatform, tmp_path: Path) -> None:
+    name = environment()
+    await local.files.create(name)
+    store = Path(local.files.variables(name)["FILE_STORE"])
+    (store / "report.txt").write_text("kept")
+    await local.files.create(name)
+    await local.files.archive(name, tmp_path / "files.tar")
+    listed = await asyncio.to_thread(
+        subprocess.check_output, ["tar", "-xOf", str(tmp_path / "files.tar"), "./report.txt"]
+    )
+    assert listed == b"kept"
+
+
+def test_names_of_databases_fit_and_differ() -> None:
+    long = [f"{'c' * 32}/{'s' * 31}{end}" for end in "ab"]
+    names = {database_name(one) for one in long}
+    assert len(names) == 2
+    assert all(len(name) <= LONGEST_NAME for name in names)
+    assert database_name("harbour/production") == "harbour_production"
+
+
+def _superuser(platform: LocalPlatform, name: str) -> str:
+    return platform.databases.pools()[0].cluster.url("plantroom", name)
+
+
+def test_a_pool_s_socket_fits_however_long_its_name_is(home: Home) -> None:
+    address = home.platform().databases.variables(DatabaseSpec("p" * 32, "a/b"))["DATABASE_URL"]
+    assert len(address.partition("host=")[2].partition("&")[0].replace("%2F", "/")) + len("/.s.PGSQL.5432") <= 107

@@ -1,0 +1,120 @@
+"""What the contract suite needs: a tiny artefact that serves HTTP, and specifications with names of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from plantroom.kernel.errors import ArtefactError
+from plantroom.platforms.contract import (
+    DatabaseSpec,
+    InstanceSpec,
+    ProcessKind,
+    ProcessSpec,
+    RouteSpec,
+    Script,
+    SecretRef,
+    ServerSpec,
+)
+
+ARTEFACT = "sha256:" + "a" * 64
+MISSING = "sha256:" + "0" * 64
+POOL = "main"
+SERVERS = ("one-1", "one-2")
+
+WEB = ProcessSpec("web", ProcessKind.WEB, ("{python}", "-S", "{app}/tiny.py", "{port}"), "/health", 10, 2)
+WORKER = ProcessSpec("worker", ProcessKind.WORKER, ("{python}", "-S", "-c", "import time; time.sleep(600)"))
+CRASHING = ProcessSpec("worker", ProcessKind.WORKER, ("{python}", "-S", "-c", "raise SystemExit(3)"))
+
+_TINY = """\
+import http.server, json, os, sys, time
+
+
+class Tiny(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, content):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def do_GET(self):
+        if self.path.startswith("/slow"):
+            time.sleep(float(self.path.partition("=")[2] or 1))
+        about = {"variables": dict(os.environ), "directory": os.getcwd(), "pid": os.getpid()}
+        self.answer(json.dumps(about).encode())
+
+    def do_POST(self):
+        self.answer(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def log_message(self, *about):
+        pass
+
+
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Tiny).serve_forever()
+"""
+
+_numbers = itertools.count(1)
+
+
+class TinyArtefacts:
+    """An ArtefactSource with one artefact."""
+
+    async def unpack(self, digest: str, destination: Path) -> None:
+        if digest == MISSING:
+            raise ArtefactError("PR310", digest, value="is not in the layout")
+        await asyncio.to_thread(_write, destination)
+
+
+def _write(destination: Path) -> None:
+    if not destination.is_dir():
+        destination.mkdir(parents=True)
+        (destination / "tiny.py").write_text(_TINY)
+        destination.chmod(0o555)
+
+
+def environment() -> str:
+    """A name that no other test has."""
+    return f"client-{next(_numbers)}/production"
+
+
+def server(name: str = SERVERS[0], pool: str = "one", region: str = "north") -> ServerSpec:
+    return ServerSpec(name, pool, region, memory_mib=512, cpu_milli=1000)
+
+
+def instance(
+    of: str,
+    process: ProcessSpec = WEB,
+    *,
+    on: str = SERVERS[0],
+    artefact: str = ARTEFACT,
+    variables: dict[str, str] | None = None,
+    secrets: dict[str, SecretRef] | None = None,
+) -> InstanceSpec:
+    name = f"{of.replace('/', '-')}-{process.name}-{next(_numbers)}"
+    return InstanceSpec(name, of, process, 0, on, artefact, 64, 100, variables or {}, secrets or {})
+
+
+def route(of: str, *, suspended: bool = False, hosts: tuple[str, ...] = ()) -> RouteSpec:
+    return RouteSpec(of, hosts or (f"{of.replace('/', '-')}.example.test",), "/health", suspended)
+
+
+def database(of: str) -> DatabaseSpec:
+    return DatabaseSpec(POOL, of)
+
+
+def script(release: str, sql: str) -> Script:
+    return Script(release, hashlib.sha256(sql.encode()).hexdigest(), sql)
+
+
+async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
+    """Fails when it does not come to hold in time."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if await holds():
+                return
+            await asyncio.sleep(0.02)
