@@ -237,6 +237,7 @@ async def test_what_cannot_be_is_refused_and_changes_nothing(place: Place) -> No
     # A name may move from one route to another in one step.
     await place.traffic.route([RouteSpec(ENVIRONMENT, (), "/health"), RouteSpec("quay/test", (HOST,), "/")])
     await place.traffic.route([RouteSpec(ENVIRONMENT, (HOST,), "/health"), RouteSpec("quay/test", (), "/")])
+    await place.traffic.renew_certificate("quay/test")
     assert {one.environment: one.hosts for one in await place.traffic.observe()} == {
         ENVIRONMENT: (HOST,),
         "quay/test": (),

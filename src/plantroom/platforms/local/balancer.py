@@ -31,6 +31,7 @@ from plantroom.platforms.local.haproxy_config import (
     CERTIFICATES,
     DEFAULT_CERTIFICATE,
     HOSTS_MAP,
+    NOBODY,
     SUSPENDED_MAP,
     Frame,
     Wanted,
@@ -171,11 +172,11 @@ class Balancer:
         leaves = self.directory / CERTIFICATES
         leaves.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.authority.ensure(at)
-        self.authority.ensure_leaf(self.directory / DEFAULT_CERTIFICATE, ["plantroom.invalid"], at)
+        self.authority.ensure_leaf(self.directory / DEFAULT_CERTIFICATE, [NOBODY], at)
         kept = set()
         for name, route in wanted.routes.items():
             path = self.directory / certificate_file(name)
-            self.authority.ensure_leaf(path, route.hosts or ("plantroom.invalid",), at)
+            self.authority.ensure_leaf(path, route.certified(), at)
             kept.add(path)
         for path in leaves.iterdir():
             if path not in kept:

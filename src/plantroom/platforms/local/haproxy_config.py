@@ -21,6 +21,8 @@ HOSTS_MAP = "hosts.map"
 SUSPENDED_MAP = "suspended.map"
 CERTIFICATES = "certificates"
 DEFAULT_CERTIFICATE = "default.pem"
+NOBODY = "plantroom.invalid"
+"""A name that never resolves (RFC 2606)."""
 
 RELAY = ":relay"
 """The backend through which a worker that was reloaded hands on what still comes. No environment encodes to it."""
@@ -59,6 +61,10 @@ class Route:
     health_path: str
     suspended: bool
     members: Mapping[str, Member] = field(default_factory=dict)
+
+    def certified(self) -> tuple[str, ...]:
+        """What its certificate is for. HAProxy wants one for each route, so one without names gets one for nobody."""
+        return self.hosts or (NOBODY,)
 
 
 @dataclass(frozen=True, slots=True)

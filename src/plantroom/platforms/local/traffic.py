@@ -116,7 +116,7 @@ class LocalTraffic:
             if route is None:
                 raise _no_route(environment)
             path = self._balancer.directory / certificate_file(environment)
-            await asyncio.to_thread(self._balancer.authority.issue, path, route.hosts, now())
+            await asyncio.to_thread(self._balancer.authority.issue, path, route.certified(), now())
             await self._settle_certificate(environment)
 
     # -- members --------------------------------------------------------------------------------------------------
