@@ -101,7 +101,9 @@ class Demo:
     def provision(self) -> None:
         plan = self.data("plan")
         counts = {action: sum(one["action"] == action for one in plan["changes"]) for action in ("created", "refused")}
-        self.say(f"`plantroom plan`: {counts['created']} to be created, {counts['refused']} refused; applying its digest")
+        self.say(
+            f"`plantroom plan`: {counts['created']} to be created, {counts['refused']} refused; applying its digest"
+        )
         self.command("apply", plan["digest"])
         live = self.data("environments")
         self.say(f"{len(live)} clients are live, each with a database, a file store, two web instances and a worker")
@@ -120,8 +122,22 @@ class Demo:
         ports = self.ports()
         self.traffic = subprocess.Popen(
             [
-                *(sys.executable, str(HERE / "traffic.py"), "--http", str(ports["http"]), "--https", str(ports["https"])),
-                *("--ca", str(self.home / "balancer" / "authority.pem"), "--seconds", str(LONGEST_S), "--rate", str(RATE)),
+                *(
+                    sys.executable,
+                    str(HERE / "traffic.py"),
+                    "--http",
+                    str(ports["http"]),
+                    "--https",
+                    str(ports["https"]),
+                ),
+                *(
+                    "--ca",
+                    str(self.home / "balancer" / "authority.pem"),
+                    "--seconds",
+                    str(LONGEST_S),
+                    "--rate",
+                    str(RATE),
+                ),
                 *("--report", str(self.home / "traffic.json"), *hosts),
             ],
             start_new_session=True,
@@ -143,7 +159,9 @@ class Demo:
         self.say("repaired by plan and apply: " + self.command("drift").strip())
 
     def release(self) -> None:
-        self.say("[bold]release night[/]: 1.1 to everyone, rings pilot, early, general; the worker is killed on the way")
+        self.say(
+            "[bold]release night[/]: 1.1 to everyone, rings pilot, early, general; the worker is killed on the way"
+        )
         self.command("release", "start", "1.1", "--train", "2026-11", "--no-follow")
         self.wait("the second ring", lambda: self.train("2026-11")["ring"] == "early" and self.changing("2026-11"), 120)
         worker = json.loads((self.home / "worker.json").read_text())["pid"]
@@ -153,9 +171,18 @@ class Demo:
         self.show(self.command("release", "status", "--train", "2026-11"))
 
     def bad_release(self) -> None:
-        self.say("[bold]release 1.2[/] starts, but cannot bear what orchard's data looks like (two codes alike but for case)")
+        self.say(
+            "[bold]release 1.2[/] starts, but cannot bear what orchard's data looks like (two codes alike but for case)"
+        )
         subprocess.run(
-            [sys.executable, str(EXAMPLE / "seed.py"), self.http(), "--host", "orchard.workorders.test", "--twin-codes"],
+            [
+                sys.executable,
+                str(EXAMPLE / "seed.py"),
+                self.http(),
+                "--host",
+                "orchard.workorders.test",
+                "--twin-codes",
+            ],
             check=True,
             capture_output=True,
         )

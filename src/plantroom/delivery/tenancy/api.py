@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from plantroom.delivery.tenancy import policy
 from plantroom.delivery.tenancy.service import TenancyService
 from plantroom.estate.changes import as_data, change_data
-from plantroom.runtime.http import caller
+from plantroom.runtime.peers import caller
 
 Actor = Annotated[str, Depends(caller)]
 

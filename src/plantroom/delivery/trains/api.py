@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from plantroom.delivery.trains.service import TrainService
-from plantroom.runtime.http import caller
+from plantroom.runtime.peers import caller
 
 Actor = Annotated[str, Depends(caller)]
 

@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from plantroom.kernel.errors import EngineError
-from plantroom.runtime.engines import temporal_binary
+from plantroom.runtime.binaries import temporal_binary
 from plantroom.runtime.settings import Settings
 from plantroom.runtime.terminal import Json, out, print_json, session
 

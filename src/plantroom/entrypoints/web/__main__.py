@@ -10,7 +10,7 @@ import uvicorn
 from plantroom import bootstrap
 from plantroom.entrypoints.web.app import build
 from plantroom.runtime import logs
-from plantroom.runtime.http import PeerProtocol, bind
+from plantroom.runtime.peers import PeerProtocol, bind
 from plantroom.runtime.processes import bind_to_parent
 from plantroom.runtime.settings import from_environment
 

@@ -1,0 +1,198 @@
+"""What `plantroom up` starts and watches, and `down` ends. Heavy to import, so commands do it when they need it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.markup import escape
+
+from plantroom import bootstrap
+from plantroom.kernel.errors import EngineError
+from plantroom.runtime.engines import Engines, EngineState
+from plantroom.runtime.http import Client
+from plantroom.runtime.processes import started_at
+from plantroom.runtime.settings import Settings
+from plantroom.runtime.terminal import err, out, working
+
+_LOOK = 1.0
+"""Seconds between two looks at everything that should be running."""
+
+_BACK_OFF = 2.0
+"""Seconds before a part that ended at once is started again."""
+
+
+def watch(settings: Settings, estate: Path) -> None:
+    """Until a signal ends it. Raises EngineError PR810 when there is one for this home already."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with _only_one(settings):
+        asyncio.run(_Up(settings, estate).run())
+
+
+def end(settings: Settings) -> None:
+    """All of it, in the order in which nothing complains. Blocking."""
+    _end_up(settings)
+    engines = Engines(settings)
+    asyncio.run(bootstrap.platform(engines.addresses()).shutdown())
+    asyncio.run(engines.stop())
+
+
+def states(settings: Settings) -> list[EngineState]:
+    """Every part of this home, running or not."""
+    engines = Engines(settings)
+    own = [(name, _pid(settings, name)) for name in ("up", "api", "worker")]
+    return [
+        *(EngineState(name, pid, pid is not None, "") for name, pid in own),
+        *engines.states(),
+        *bootstrap.platform(engines.addresses()).engines(),
+    ]
+
+
+@dataclass(slots=True)
+class _Up:
+    settings: Settings
+    estate: Path
+    children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    started: dict[str, float] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        began = time.monotonic()
+        engines = Engines(self.settings)
+        with working("starting the engines"):
+            settings = await engines.start()
+        platform = bootstrap.platform(settings)
+        await platform.revive()
+        self._keep_children(settings)
+        await self._ready(settings, stop)
+        took = time.monotonic() - began
+        where = f"http://127.0.0.1:{settings.http_port}  https://127.0.0.1:{settings.https_port}"
+        out.print(f"[green]ready[/] in {took:.1f} s: {where}")
+        out.print(f"state in {escape(str(settings.home))}, estate in {escape(str(self.estate))}")
+        out.print("Ctrl-C leaves the engines and the instances running; `plantroom down` ends them")
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _LOOK)
+                break
+            try:
+                for name in (*await engines.revive(), *await platform.revive()):
+                    err.print(f"[yellow]restarted[/] {escape(name)}")
+            except Exception as error:
+                # Watching must go on whatever happens to what is watched.
+                err.print(f"[bold red]could not restart[/]: {escape(str(error))}")
+            self._keep_children(settings)
+        self._end_children()
+
+    def _keep_children(self, settings: Settings) -> None:
+        for name, module in (("api", "plantroom.entrypoints.web"), ("worker", "plantroom.entrypoints.worker")):
+            child = self.children.get(name)
+            if child is not None and child.poll() is None:
+                continue
+            if child is not None:
+                if time.monotonic() - self.started[name] < _BACK_OFF:
+                    continue
+                err.print(f"[yellow]restarted[/] {name} (it ended with {child.returncode})")
+            self.children[name] = self._spawn(name, module, settings)
+            self.started[name] = time.monotonic()
+
+    def _spawn(self, name: str, module: str, settings: Settings) -> subprocess.Popen[bytes]:
+        logs = settings.home / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        given = {
+            "PLANTROOM_DATABASE_URL": settings.database_url,
+            "PLANTROOM_TEMPORAL_ADDRESS": settings.temporal_address,
+            "PLANTROOM_TEMPORAL_NAMESPACE": settings.temporal_namespace,
+            "PLANTROOM_HTTP_PORT": str(settings.http_port),
+            "PLANTROOM_HTTPS_PORT": str(settings.https_port),
+        }
+        command = [sys.executable, "-m", module, "--home", str(settings.home), "--estate", str(self.estate)]
+        with (logs / f"{name}.log").open("ab") as log:
+            child = subprocess.Popen(
+                command,
+                env={**os.environ, **{key: value for key, value in given.items() if value}},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        (settings.home / f"{name}.json").write_text(json.dumps({"pid": child.pid, "started": started_at(child.pid)}))
+        return child
+
+    async def _ready(self, settings: Settings, stop: asyncio.Event) -> None:
+        """Until the API answers anything at all."""
+        while not stop.is_set():
+            try:
+                await asyncio.to_thread(Client(settings.api_socket).get, "/me")
+            except EngineError as error:
+                if error.code != "PR801":
+                    return
+                self._keep_children(settings)
+                await asyncio.sleep(0.1)
+            except Exception:
+                return
+            else:
+                return
+
+    def _end_children(self) -> None:
+        for child in self.children.values():
+            child.terminate()
+        for child in self.children.values():
+            try:
+                child.wait(5)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+
+def _pid(settings: Settings, name: str) -> int | None:
+    """The process of a part, if it is still that process."""
+    try:
+        record = json.loads((settings.home / f"{name}.json").read_text())
+    except (OSError, ValueError):
+        return None
+    pid = int(record["pid"])
+    return pid if started_at(pid) == record["started"] is not None else None
+
+
+def _end_up(settings: Settings) -> None:
+    for name in ("up", "api", "worker"):
+        pid = _pid(settings, name)
+        if pid is None:
+            continue
+        os.kill(pid, signal.SIGTERM)
+        until = time.monotonic() + 15
+        while _pid(settings, name) is not None:
+            if time.monotonic() > until:
+                os.kill(pid, signal.SIGKILL)
+                break
+            time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    with (settings.home / "up.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise EngineError(
+                "PR810",
+                "plantroom up",
+                value="runs already",
+                limit=f"one for {settings.home}",
+                remedy="See `plantroom status`",
+            ) from error
+        record = settings.home / "up.json"
+        record.write_text(json.dumps({"pid": os.getpid(), "started": started_at(os.getpid())}))
+        yield
