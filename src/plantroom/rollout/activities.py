@@ -29,8 +29,8 @@ from plantroom.rollout.ports import Artefacts
 from plantroom.runtime.clock import Clock, stamp
 from plantroom.runtime.database import Database
 
-_LOOK = 0.1
-"""Seconds between two looks while waiting; a tenth of what a person notices."""
+_LOOK = 0.05
+"""Seconds between two looks while waiting: less than most instances need to start, so that it hardly adds to it."""
 
 _LEASE_MARGIN = timedelta(seconds=60)
 """Time a drain's owner has after the drain itself should have ended, before the instance is admitted again."""
