@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 HERE = Path(__file__).parent
@@ -35,7 +36,7 @@ RATE = 120
 LONGEST_S = 600
 """However long it takes, traffic stops by itself after this."""
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, record=True)
 
 
 class DemoError(Exception):
@@ -57,7 +58,7 @@ class Demo:
 
     def show(self, text: str) -> None:
         for line in text.rstrip().splitlines():
-            console.print(f"         [dim]│[/] {line}", markup=True)
+            console.print(f"         [dim]│[/] {escape(line)}")
 
     # -- doing --------------------------------------------------------------------------------------------------
 
@@ -291,6 +292,7 @@ def _orders(answer: Any) -> list[dict[str, Any]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keep", action="store_true", help="leave everything up, and say how to look around")
+    parser.add_argument("--picture", type=Path, help="write what is shown to this SVG file as well")
     given = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="plantroom-demo-", dir="/tmp"))
     home.chmod(0o755)
@@ -311,6 +313,8 @@ def main() -> int:
         console.print("stopped; cleaning up")
     finally:
         demo.end(given.keep)
+        if given.picture:
+            console.save_svg(str(given.picture), title="make demo")
     return 0 if good else 1
 
 

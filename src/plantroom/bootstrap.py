@@ -75,9 +75,8 @@ def platform(settings: Settings) -> LocalPlatform:
     """Raises EngineError PR807 when the balancer's ports are not known."""
     if settings.http_port is None or settings.https_port is None:
         raise EngineError("PR807", "the balancer's ports", value="are not known", remedy="Start with `plantroom up`")
-    return LocalPlatform(
-        settings.home, artefacts(settings).layout, LocalPorts(http=settings.http_port, https=settings.https_port)
-    )
+    ports = LocalPorts(http=settings.http_port, https=settings.https_port)
+    return LocalPlatform(settings.home, artefacts(settings).layout, ports, settings.haproxy_socket)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,14 +75,14 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
 def root_from_proof(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
     """The root that an inclusion proof leads to; it proves inclusion when it equals a checkpoint's root.
 
-    RFC 9162, section 2.1.3.2 gives this walk. Raises LedgerError when the proof has the wrong length.
+    RFC 9162, section 2.1.3.2 gives this walk. Raises LedgerError PR505 when the proof has the wrong length.
     """
     if not 0 <= index < size:
-        raise LedgerError("PR503", f"entry {index}", value="lies outside of the tree", limit=f"size {size}")
+        raise LedgerError("PR505", f"proof of entry {index}", value="lies outside of the tree", limit=f"size {size}")
     position, last, at = index, size - 1, leaf
     for sibling in proof:
         if last == 0:
-            raise LedgerError("PR503", f"entry {index}", value="the proof is too long")
+            raise LedgerError("PR505", f"proof of entry {index}", value="is too long")
         if position % 2 == 1 or position == last:
             at = node(sibling, at)
             while position % 2 == 0 and position != 0:
@@ -91,7 +91,7 @@ def root_from_proof(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) 
             at = node(at, sibling)
         position, last = position >> 1, last >> 1
     if last != 0:
-        raise LedgerError("PR503", f"entry {index}", value="the proof is too short")
+        raise LedgerError("PR505", f"proof of entry {index}", value="is too short")
     return at
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plantroom.kernel.errors import LedgerError, PlatformError
@@ -198,14 +197,14 @@ class Journal:
     async def _locked(self, key: str) -> AsyncIterator[AsyncConnection]:
         """A session lock on the key, which goes with the connection when the process dies."""
         async with self._database.connection() as connection:
-            await connection.execute(text("SELECT pg_advisory_lock(hashtextextended(:key, 0))"), {"key": key})
+            await store.lock(connection, key)
             try:
                 yield connection
             except BaseException:
                 # The lock must go in any case, and a broken connection takes it along.
                 await connection.invalidate()
                 raise
-            await connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:key, 0))"), {"key": key})
+            await store.unlock(connection, key)
             await connection.commit()
 
 

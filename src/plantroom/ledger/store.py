@@ -42,6 +42,15 @@ async def append(connection: AsyncConnection, drafts: Sequence[Draft], at: str) 
     return entries
 
 
+async def lock(connection: AsyncConnection, key: str) -> None:
+    """A lock of the session on this key; it goes with the connection when the process dies."""
+    await connection.execute(text("SELECT pg_advisory_lock(hashtextextended(:key, 0))"), {"key": key})
+
+
+async def unlock(connection: AsyncConnection, key: str) -> None:
+    await connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:key, 0))"), {"key": key})
+
+
 async def find(connection: AsyncConnection, key: str, phase: Phase) -> Entry | None:
     found = await connection.execute(
         text(f"SELECT {_COLUMNS} FROM ledger_entry WHERE key = :key AND phase = :phase"),

@@ -6,6 +6,7 @@
 | `PLANTROOM_DATABASE_URL` | the control plane's PostgreSQL; its role owns the tables | an embedded one |
 | `PLANTROOM_TEMPORAL_ADDRESS` | `host:port` of Temporal | an embedded one |
 | `PLANTROOM_TEMPORAL_NAMESPACE` | the Temporal namespace | `default` |
+| `PLANTROOM_HAPROXY_SOCKET` | the master socket of an HAProxy of your own | an embedded one |
 | `PLANTROOM_HTTP_PORT`, `PLANTROOM_HTTPS_PORT` | where the balancer listens | free ports, kept from then on |
 | `PLANTROOM_SOCKET_GROUP` | a group whose members may call the API too | nobody but the owner |
 """
@@ -35,6 +36,7 @@ class Settings:
     http_port: int | None = None
     https_port: int | None = None
     socket_group: int | None = None
+    haproxy_socket: Path | None = None
 
     @property
     def run(self) -> Path:
@@ -65,6 +67,7 @@ def from_environment(home: Path | None = None, environ: Mapping[str, str] = os.e
         http_port=_port(environ, "PLANTROOM_HTTP_PORT"),
         https_port=_port(environ, "PLANTROOM_HTTPS_PORT"),
         socket_group=_group(environ, "PLANTROOM_SOCKET_GROUP"),
+        haproxy_socket=_path(environ, "PLANTROOM_HAPROXY_SOCKET"),
     )
 
 
@@ -93,6 +96,11 @@ def _port(environ: Mapping[str, str], name: str) -> int | None:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise EngineError("PR804", name, value=repr(text), limit="a port is a whole number from 1 to 65535")
     return int(text)
+
+
+def _path(environ: Mapping[str, str], name: str) -> Path | None:
+    text = environ.get(name)
+    return Path(text).absolute() if text else None
 
 
 def _group(environ: Mapping[str, str], name: str) -> int | None:

@@ -73,7 +73,7 @@ class TemporalCourier:
             while cause is not None and cause.__cause__ is not None:
                 cause = cause.__cause__
             raise EngineError(
-                "PR806", workflow, value=f"ended badly: {cause}", remedy="See `plantroom status`"
+                "PR815", workflow, value=f"ended badly: {cause}", remedy="See `plantroom status`"
             ) from error
 
     async def wake(self, id: str, signal: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,9 @@ from plantroom.runtime.settings import Settings, from_environment
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_WIDEST = 100_000
+"""Columns of a table that goes to a file or another program: more than any row has."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
@@ -73,12 +77,31 @@ def paint(word: str) -> str:
     return f"[{colour}]{escape(word)}[/]" if colour else escape(word)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
-    """Cells are Rich markup; escape what comes from outside."""
-    table = Table(*columns, title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+def table_of(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> Table:
+    """Cells are Rich markup; escape what comes from outside. The last column holds what is long, and gives way."""
+    table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for place, name in enumerate(columns, 1):
+        # Nothing is ever cut: what has no room goes on in the next line, a word that is too long in the middle.
+        table.add_column(name, overflow="fold", no_wrap=place < len(columns))
     for row in rows:
         table.add_row(*row)
-    out.print(table)
+    return table
+
+
+def print_table(table: Table) -> None:
+    """On a terminal it wraps; where it is piped every row is one line, however long, for the next program."""
+    if out.is_terminal:
+        out.print(table, soft_wrap=False)
+        return
+    wide = Console(file=io.StringIO(), width=_WIDEST, highlight=False, color_system=None)
+    wide.print(table)
+    for line in wide.file.getvalue().splitlines():  # type: ignore[attr-defined]
+        sys.stdout.write(line.rstrip() + "\n")
+
+
+def print_text(text: str) -> None:
+    """A sentence, as Rich markup: wrapped between words on a terminal, one line where it is piped."""
+    out.print(text, soft_wrap=not out.is_terminal)
 
 
 def print_error(error: PlantroomError) -> None:

@@ -84,8 +84,8 @@ class Layout:
         """Verify, then unpack read-only into `destination`, whole or not at all. Already unpacked is no work.
 
         Safe to call at the same time from any task or process. Survives being killed: the next call begins anew.
-        Raises ArtefactError as `verify` does, PR307 for an unsafe archive, PR315 when it does not fit this machine or
-        the disk.
+        Raises ArtefactError as `verify` does, PR307 for an unsafe archive, PR315 when it does not fit this machine,
+        PR316 when the disk does not take it.
         """
         await unpacked(lambda: self.verify(digest), self.blob_path, destination)
 

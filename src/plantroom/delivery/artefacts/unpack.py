@@ -50,7 +50,7 @@ async def unpacked(verified: Callable[[], Artefact], blob_path: Callable[[str], 
                     raise
     except OSError as error:
         raise ArtefactError(
-            "PR315", str(destination), value=str(error), remedy="See that the disk has room and can be written to"
+            "PR316", str(destination), value=str(error), remedy="See that the disk has room and can be written to"
         ) from error
 
 
@@ -106,9 +106,9 @@ def _compile(partial: Path, destination: Path) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise ArtefactError("PR315", str(destination), value=f"no byte code after {COMPILE_TIMEOUT_S} s") from error
+        raise ArtefactError("PR316", str(destination), value=f"no byte code after {COMPILE_TIMEOUT_S} s") from error
     if done.returncode not in (0, 1):
-        raise ArtefactError("PR315", str(destination), value=f"compileall ended with {done.returncode}")
+        raise ArtefactError("PR316", str(destination), value=f"compileall ended with {done.returncode}")
 
 
 def _make_read_only(root: Path) -> None:

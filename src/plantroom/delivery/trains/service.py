@@ -109,15 +109,20 @@ class TrainService:
             await self.send_off(train.name)
 
     async def abort(self, name: str, actor: str) -> dict[str, Any]:
-        """Board nobody else; changes under way end first. Raises PR707 when there is no such train or it has ended."""
+        """Board nobody else; changes under way end first. Raises PR707 when there is no such train, PR709 when it has
+        ended."""
         async with self._database.transaction() as connection:
             train = await store.train(connection, name)
-            if train is None or train.state.ended:
+            if train is None:
                 raise ReleaseError(
-                    "PR707",
+                    "PR707", f"train {name}", value="there is none", remedy="See `plantroom release list`"
+                )
+            if train.state.ended:
+                raise ReleaseError(
+                    "PR709",
                     f"train {name}",
-                    value="there is none" if train is None else f"it has ended ({train.state})",
-                    remedy="See `plantroom release list`",
+                    value=f"has ended ({train.state})",
+                    remedy="Each environment stays on the release that it is on",
                 )
             if not train.abort_by:
                 await store.set_abort(connection, name, actor)

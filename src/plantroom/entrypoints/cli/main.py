@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -14,7 +14,7 @@ from plantroom.delivery.tenancy import cli as tenancy
 from plantroom.delivery.trains import cli as trains
 from plantroom.entrypoints.cli import doctor, up
 from plantroom.estate import cli as estate
-from plantroom.kernel.errors import PlantroomError
+from plantroom.kernel.errors import EngineError, PlantroomError
 from plantroom.ledger import cli as ledger
 from plantroom.runtime.terminal import Session, print_error, print_json
 
@@ -68,13 +68,22 @@ def main() -> None:
     try:
         app()
     except PlantroomError as error:
-        if "--json" in sys.argv:
-            print_json({"error": error.as_data()})
-        else:
-            print_error(error)
-        sys.exit(1)
+        _tell(error)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        value = (error.strerror or str(error)).lower()
+        _tell(EngineError("PR816", str(error.filename), value=value, remedy="Name a place that you may use"))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _tell(error: PlantroomError) -> NoReturn:
+    if "--json" in sys.argv:
+        print_json({"error": error.as_data()})
+    else:
+        print_error(error)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -72,11 +72,16 @@ class LocalPorts:
 
 
 class Balancer:
-    """Blocking methods are marked; the others may be called from an event loop. `run` is short enough for a socket."""
+    """Blocking methods are marked; the others may be called from an event loop. `run` is short enough for a socket.
 
-    def __init__(self, home: Path, run: Path, ports: LocalPorts) -> None:
+    `own` is the master socket of an HAProxy that the user runs, in master-worker mode and with `-C home/balancer -f
+    haproxy.cfg`: it is configured and reloaded like the embedded one, but never started or ended here.
+    """
+
+    def __init__(self, home: Path, run: Path, ports: LocalPorts, own: Path | None = None) -> None:
         self.directory = home / "balancer"
-        self.socket = run / "haproxy.sock"
+        self.socket = own or run / "haproxy.sock"
+        self._own = own is not None
         self.daemon = Daemon("haproxy", self.directory)
         self.authority = Authority(self.directory)
         self._state = self.directory / "state.json"
@@ -141,30 +146,51 @@ class Balancer:
     def start(self) -> bool:
         """Start HAProxy from the state unless it runs, and wait until it serves; whether it was started. Blocking.
         Raises EngineError when it does not come up."""
+        if self._own:
+            self._prepare_own()
+            return False
         if self.daemon.alive():
             return False
         with self._lock_file() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if self.daemon.alive():
                 return False
-            if not (self.directory / _SECRET).exists():
-                write_private(self.directory / _SECRET, secrets.token_hex(16).encode())
-            wanted = self.load()
-            self.certify(wanted)
-            self.save(wanted)
-            self.check(wanted)
+            self._prepare()
             log = self.directory / "haproxy.log"
             command = [str(haproxy_binary()), "-W", "-S", f"{self.socket},mode,600", "-f", _CONFIGURATION]
             self.socket.parent.mkdir(parents=True, exist_ok=True)
             self.daemon.spawn(command, log=log, cwd=self.directory)
             if not wait_until(lambda: self._serves() or not self.daemon.alive(), _START_S) or not self._serves():
                 self.daemon.stop(_STOP_S)
-                raise EngineError("PR807", "HAProxy", value=_alerts(log.read_text()[-2000:]), remedy=f"See {log}")
+                raise EngineError("PR814", "HAProxy", value=_alerts(log.read_text()[-2000:]), remedy=f"See {log}")
             return True
 
     def stop(self) -> None:
         """Blocking. What is in flight is cut."""
-        self.daemon.stop(_STOP_S)
+        if not self._own:
+            self.daemon.stop(_STOP_S)
+
+    def state(self) -> tuple[int | None, bool]:
+        """Process id of the master where it is ours to know, and whether it runs. Blocking."""
+        if self._own:
+            return None, self._serves()
+        pid = self.daemon.pid()
+        return pid, pid is not None
+
+    def _prepare(self) -> None:
+        if not (self.directory / _SECRET).exists():
+            write_private(self.directory / _SECRET, secrets.token_hex(16).encode())
+        wanted = self.load()
+        self.certify(wanted)
+        self.save(wanted)
+        self.check(wanted)
+
+    def _prepare_own(self) -> None:
+        """Write what the user's HAProxy is to be started with, once."""
+        if not (self.directory / _CONFIGURATION).exists():
+            with self._lock_file() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._prepare()
 
     def certify(self, wanted: Wanted) -> None:
         """Authority, default certificate and one leaf for each route; leaves of routes that are gone are removed."""

@@ -24,12 +24,15 @@ from plantroom.runtime.settings import socket_directory
 class LocalPlatform:
     """The contract's Platform, and what keeps its engines running."""
 
-    def __init__(self, home: Path, artefacts: ArtefactSource, ports: LocalPorts) -> None:
+    def __init__(
+        self, home: Path, artefacts: ArtefactSource, ports: LocalPorts, own_balancer: Path | None = None
+    ) -> None:
         """Raises EngineError PR805 when the directory of sockets is not safe."""
         run = socket_directory(home)
         self._machines = LocalMachines(home, run)
         self._workloads = LocalWorkloads(home, self._machines, artefacts)
-        self._traffic = LocalTraffic(home, run, ports)
+        self._own_balancer = own_balancer
+        self._traffic = LocalTraffic(home, run, ports, own_balancer)
         self._databases = LocalDatabases(home, run)
         self._files = LocalFiles(home)
 
@@ -76,7 +79,7 @@ class LocalPlatform:
 
     def engines(self) -> Sequence[EngineState]:
         pid, running = self._traffic.state()
-        found = [EngineState("balancer", pid, running, "HAProxy")]
+        found = [EngineState("balancer", pid, running, "HAProxy" if pid or not self._own_balancer else "your own HAProxy")]
         for pool in self._databases.pools():
             at = pool.cluster.pid()
             found.append(EngineState(f"pool {pool.name}", at, at is not None, "PostgreSQL"))

@@ -44,8 +44,9 @@ class LocalTraffic:
     """`Traffic` of the platform contract. `home` keeps the state in `balancer/`; `run` is a short directory for the
     socket. With HAProxy not running, every method but `revive`, `shutdown` and `state` raises PR404."""
 
-    def __init__(self, home: Path, run: Path, ports: LocalPorts) -> None:
-        self._balancer = Balancer(home, run, ports)
+    def __init__(self, home: Path, run: Path, ports: LocalPorts, own: Path | None = None) -> None:
+        """`own`: the master socket of an HAProxy that the user runs; see `Balancer`."""
+        self._balancer = Balancer(home, run, ports, own)
 
     @property
     def authority(self) -> Path:
@@ -63,9 +64,8 @@ class LocalTraffic:
         self._balancer.stop()
 
     def state(self) -> tuple[int | None, bool]:
-        """Process id of the master, and whether it runs."""
-        pid = self._balancer.daemon.pid()
-        return pid, pid is not None
+        """Process id of the master, if it is ours, and whether it runs. Blocking."""
+        return self._balancer.state()
 
     # -- routes ---------------------------------------------------------------------------------------------------
 

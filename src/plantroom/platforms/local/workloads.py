@@ -21,6 +21,8 @@ from plantroom.platforms.local.servers import LocalMachines, Server
 from plantroom.platforms.local.supervision import ENDED, Away, Fault, ProcessState, SupervisorFault, program_config
 
 HEALTH_TIMEOUT_S = 2.0
+WORDS_OF_HEALTH = 200
+"""Characters of an unhealthy answer that are passed on: enough for a reason, too few for a page."""
 STOP_MARGIN_S = 5.0
 """Beyond its grace: for the supervisor to notice, kill and reap."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
@@ -174,7 +176,10 @@ async def _ask(url: str) -> str | None:
             answer = await client.get(url)
     except httpx.TransportError as error:
         return f"{url}: {type(error).__name__} {error}".rstrip()
-    return None if answer.status_code == httpx.codes.OK else f"{url} answers {answer.status_code}"
+    if answer.status_code == httpx.codes.OK:
+        return None
+    said = " ".join(answer.text.split())[:WORDS_OF_HEALTH]
+    return f"{url} answers {answer.status_code}: {said}" if said else f"{url} answers {answer.status_code}"
 
 
 def _config(spec: InstanceSpec, server: Server) -> str:
