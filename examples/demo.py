@@ -1,9 +1,9 @@
 """The main job, end to end, on embedded engines: `make demo`.
 
 Six clients are provisioned; users work at every one of them while a release night takes release 1.1 to all, with the
-worker killed in the middle of a ring; then release 1.2, which cannot bear one client's data, is tried, stopped and taken
-back. It ends with a table, the ledger verified, and an altered copy of it caught. Exits with 1 if a request failed that
-should not have, a write was lost, or a client is on the wrong version.
+worker killed in the middle of a ring; then release 1.2, which cannot bear one client's data, is tried, stopped and
+taken back. It ends with a table, the ledger verified, and an altered copy of it caught. Exits with 1 if a request
+failed that should not have, a write was lost, or a client is on the wrong version.
 """
 
 from __future__ import annotations

@@ -16,7 +16,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import yaml
+
+from plantroom import bootstrap
+from plantroom.delivery.artefacts.service import Artefacts
+from plantroom.platforms.local import LocalPlatform
+from plantroom.runtime.engines import Engines
+from plantroom.runtime.settings import Settings
 
 PLANTROOM = Path(sys.executable).parent / "plantroom"
 TINY = Path(__file__).parent / "apps" / "tiny"
@@ -48,6 +55,17 @@ def tiny_estate(clients: Mapping[str, str], **settings: Any) -> dict[str, Any]:
     }
 
 
+def build_tiny(home: Path, sources: Path, *versions: str) -> None:
+    """Artefacts of the tiny application in a home: the same code under another version, with one schema."""
+    for version in versions:
+        source = sources / version
+        shutil.copytree(TINY, source, ignore=shutil.ignore_patterns("__pycache__"))
+        definition = source / "plantroom.app.yaml"
+        text = definition.read_text().replace("VERSION", version).replace("PYTHON", sys.executable)
+        definition.write_text(text if version == "1.0" else f'{text}  from: "1.0"\n')
+        Artefacts(home / "artefacts").build(source)
+
+
 class House:
     def __init__(self) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="pr-", dir="/tmp"))
@@ -62,14 +80,7 @@ class House:
         (self.estate / "estate.yaml").write_text(yaml.safe_dump(dict(estate), sort_keys=False))
 
     def build(self, *versions: str) -> None:
-        """Releases of the tiny application: the same code under another version."""
-        for version in versions:
-            source = self.home / "source" / version
-            shutil.copytree(TINY, source, ignore=shutil.ignore_patterns("__pycache__"))
-            definition = source / "plantroom.app.yaml"
-            text = definition.read_text().replace("VERSION", version).replace("PYTHON", sys.executable)
-            definition.write_text(text if version == "1.0" else f'{text}  from: "1.0"\n')
-            self.run("artefact", "build", str(source))
+        build_tiny(self.home, self.home / "source", *versions)
 
     def up(self, **environment: str) -> None:
         """Start `plantroom up` and wait until it is ready."""
@@ -100,11 +111,22 @@ class House:
     def kill(self, part: str) -> None:
         """kill -9 of `up`, `api`, `worker`, or of an engine by its name in `plantroom status`."""
         os.kill(self.pid(part), signal.SIGKILL)
+        if part == "up" and self._up is not None:
+            self._up.wait(20)
+
+    def up_anew(self, **environment: str) -> None:
+        """`up` ended and started with other variables; everything that outlives it runs on."""
+        self.kill("up")
+        self.up(**environment)
 
     def pid(self, part: str) -> int:
-        found = {one["name"]: one["pid"] for one in self.data("status")["parts"]}
-        assert found.get(part), f"{part} does not run: {found}"
-        return int(found[part])
+        found = self.pids()
+        assert part in found, f"{part} does not run: {found}"
+        return found[part]
+
+    def pids(self) -> dict[str, int]:
+        """Of every part that runs."""
+        return {one["name"]: int(one["pid"]) for one in self.data("status")["parts"] if one["pid"]}
 
     def end(self) -> None:
         self.run("down", good=(0, 1))
@@ -158,6 +180,22 @@ class House:
         self.run("ledger", "export", str(copy))
         entries: list[dict[str, Any]] = json.loads(copy.read_text())["entries"]
         return entries
+
+    # -- behind the user's back -----------------------------------------------------------------------------------
+
+    def settings(self) -> Settings:
+        """With the addresses of this house's engines."""
+        return Engines(Settings(self.home)).addresses()
+
+    def platform(self) -> LocalPlatform:
+        return bootstrap.platform(self.settings())
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What the control plane's database answers. Raises psycopg.OperationalError while it is away."""
+        url = self.settings().database_url
+        assert url is not None
+        with psycopg.connect(url) as connection:
+            return connection.execute(query.encode()).fetchall()
 
     def logs(self) -> str:
         parts = []

@@ -53,7 +53,9 @@ def artefacts(settings: Settings) -> Artefacts:
     return Artefacts(settings.home / "artefacts")
 
 
-def core(settings: Settings, estate: Path) -> Core:
+def core(
+    settings: Settings, estate: Path, courier: TemporalCourier | None = None, now: clock.Clock = clock.now
+) -> Core:
     """Raises EngineError PR807 when an engine's address is not known."""
     if settings.database_url is None or settings.temporal_address is None:
         raise EngineError(
@@ -63,11 +65,11 @@ def core(settings: Settings, estate: Path) -> Core:
             remedy="Start with `plantroom up`, or set PLANTROOM_DATABASE_URL and PLANTROOM_TEMPORAL_ADDRESS",
         )
     database = Database(settings.database_url)
-    ledger = Ledger(database, settings.home / "ledger", ORIGIN, clock.now)
+    ledger = Ledger(database, settings.home / "ledger", ORIGIN, now)
     catalogue = Catalogue(artefacts(settings))
-    courier = TemporalCourier(settings.temporal_address, settings.temporal_namespace)
-    tenancy = TenancyService(database, ledger, estate, catalogue, courier, clock.now)
-    trains = TrainService(database, ledger, tenancy, catalogue, courier, clock.now)
+    courier = courier or TemporalCourier(settings.temporal_address, settings.temporal_namespace)
+    tenancy = TenancyService(database, ledger, estate, catalogue, courier, now)
+    trains = TrainService(database, ledger, tenancy, catalogue, courier, now)
     return Core(settings, database, ledger, catalogue, courier, tenancy, trains)
 
 
@@ -90,14 +92,14 @@ class Hands:
     reconciler: Reconciler
 
 
-def hands(core: Core, platform: Platform) -> Hands:
+def hands(core: Core, platform: Platform, now: clock.Clock = clock.now) -> Hands:
     journal = Journal(core.database, core.ledger, faults.from_environment())
     return Hands(
         platform,
         rollout_activities.Activities(
-            core.database, journal, platform, core.catalogue, core.settings.home / "archive", clock.now
+            core.database, journal, platform, core.catalogue, core.settings.home / "archive", now
         ),
-        tenancy_activities.Activities(core.database, core.ledger, journal, platform, core.catalogue, clock.now),
-        trains_activities.Activities(core.database, core.ledger, journal, platform, clock.now),
-        Reconciler(core.database, core.ledger, platform, clock.now),
+        tenancy_activities.Activities(core.database, core.ledger, journal, platform, core.catalogue, now),
+        trains_activities.Activities(core.database, core.ledger, journal, platform, now),
+        Reconciler(core.database, core.ledger, platform, now),
     )

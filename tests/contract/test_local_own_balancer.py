@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
-import subprocess
 import tempfile
 import threading
 import urllib.request
@@ -50,6 +50,13 @@ def application() -> Iterator[int]:
     server.server_close()
 
 
+def hello(port: int) -> bytes:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Host": "a.test.example"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        found: bytes = answer.read()
+        return found
+
+
 async def test_an_haproxy_of_ones_own_is_configured_and_reloaded_but_never_started_or_ended(
     home: Path, application: int
 ) -> None:
@@ -58,21 +65,19 @@ async def test_an_haproxy_of_ones_own_is_configured_and_reloaded_but_never_start
     traffic = LocalTraffic(home, home / "run", LocalPorts(http, https), own=socket)
     assert traffic.revive() == []
     assert traffic.state() == (None, False)
-    command = [str(haproxy_binary()), "-W", "-S", f"{socket},mode,600", "-C", str(home / "balancer"), "-f", "haproxy.cfg"]
+    where = ["-S", f"{socket},mode,600", "-C", str(home / "balancer"), "-f", "haproxy.cfg"]
     with (home / "haproxy.log").open("wb") as log:
-        mine = subprocess.Popen(command, stdout=log, stderr=log)
+        mine = await asyncio.create_subprocess_exec(str(haproxy_binary()), "-W", *where, stdout=log, stderr=log)
     try:
         assert wait_until(lambda: traffic.state()[1], 15)
         await traffic.route([RouteSpec("a/production", ("a.test.example",), "/")])
         await traffic.admit("a/production", "a-1", "127.0.0.1", application)
         (route,) = await traffic.observe()
         assert [(one.instance, one.admission) for one in route.members] == [("a-1", Admission.ADMITTED)]
-        request = urllib.request.Request(f"http://127.0.0.1:{http}/", headers={"Host": "a.test.example"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            assert answer.read() == b"hello"
+        assert await asyncio.to_thread(hello, http) == b"hello"
         traffic.shutdown()
-        assert mine.poll() is None
+        assert mine.returncode is None
     finally:
         mine.terminate()
-        mine.wait(10)
+        await asyncio.wait_for(mine.wait(), 10)
     assert traffic.state() == (None, False)

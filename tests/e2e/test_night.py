@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
 from tests.house import House, tiny_estate
 
 CLIENTS = {"alder": "pilot", "birch": "pilot", "cedar": "general"}

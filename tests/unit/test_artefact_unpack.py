@@ -168,7 +168,7 @@ async def test_an_artefact_for_another_machine_is_refused(tmp_path: Path, platfo
 async def test_a_place_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
     artefacts, artefact = keep(tmp_path, {"text": "hello"})
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(ArtefactError, match="PR315"):
+    with pytest.raises(ArtefactError, match="PR316"):
         await artefacts.layout.unpack(artefact.digest, tmp_path / "file" / "app")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -70,6 +71,8 @@ class Record:
     database_pool: str | None
     file_store: bool
     hosts: tuple[str, ...]
+    go_live: date | None = None
+    """While it is provisioning: the day that it waits for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from plantroom.estate.model import Mistake
 from plantroom.kernel.errors import PlantroomError
@@ -28,6 +29,10 @@ class EstateError(PlantroomError):
             value=f"{count} mistake{'' if count == 1 else 's'}",
             remedy="Nothing was read from it; correct the files and try again",
         )
+
+    def as_data(self) -> dict[str, Any]:
+        """With every mistake, since the count alone helps no program."""
+        return super().as_data() | {"details": {"mistakes": [str(mistake) for mistake in self.mistakes]}}
 
     def __str__(self) -> str:
         """One line that counts, then one line per mistake."""

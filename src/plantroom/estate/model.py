@@ -208,7 +208,7 @@ class Settings(Declared):
     many environments an apply changes at once."""
 
     name: Name
-    platform: Literal["local", "sim"] = "local"
+    platform: Literal["local"] = "local"
     production_stages: tuple[Name, ...] = ("production",)
     drain_timeout: Duration = 30
     lock_timeout_ms: Annotated[int, Field(ge=1, le=600000)] = 2000

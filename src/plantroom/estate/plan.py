@@ -107,6 +107,8 @@ def _decided(
         management = management_of(estate, place)
         if management is not Management.MANAGED:
             yield _environment(Action.UNCHANGED, place.name, management.value), None
+        elif record is not None and record.go_live is not None:
+            yield _waiting(estate, place, record, placements, today)
         elif record is None or record.status is Status.RETIRED:
             yield _new(estate, place, record, placements, today)
         else:
@@ -126,15 +128,31 @@ def _new(
         return _environment(Action.REFUSED, name, reason), None
     if environment.state is EnvironmentState.SUSPENDED:
         return _environment(Action.UNCHANGED, name, "suspended before it was ever live"), None
-    if environment.go_live is not None and environment.go_live > today:
-        return _environment(Action.UNCHANGED, name, f"goes live on {environment.go_live.isoformat()}"), None
     placement = placements.get(name, ())
     if isinstance(placement, Refused):
         return _environment(Action.REFUSED, name, placement.reason), None
-    wanted = _wanted(place, None, placement)
     after = _declared_content(estate, place, placement, None)
     reason = f"new client environment, starts on release {release_of(estate, environment)}"
+    if environment.go_live is not None and environment.go_live > today:
+        # Nothing of it is made before that day.
+        return _environment(Action.CREATED, name, f"{reason}, goes live on {environment.go_live}", after=after), None
+    wanted = _wanted(place, None, placement)
     return _environment(Action.CREATED, name, reason, after=after), wanted
+
+
+def _waiting(
+    estate: Estate, place: Place, record: Record, placements: Placements, today: date
+) -> tuple[Change, Wanted | None]:
+    """One that was applied and waits for its day: as new, unless that is still what is declared."""
+    change, wanted = _new(estate, place, None, placements, today)
+    environment = place.environment
+    if change.action is not Action.CREATED or wanted is not None:
+        return change, wanted
+    same = record.go_live == environment.go_live and record.release == release_of(estate, environment)
+    if same and not _config_changed(estate, place, record):
+        return _environment(Action.UNCHANGED, place.name, f"goes live on {environment.go_live}"), None
+    reason = f"goes live on {environment.go_live}, was to on {record.go_live}; starts as it is declared now"
+    return _environment(Action.UPDATED, place.name, reason, _recorded_content(record), change.after), None
 
 
 def _existing(estate: Estate, place: Place, record: Record, placements: Placements) -> tuple[Change, Wanted | None]:
@@ -221,10 +239,13 @@ def _config_changed(estate: Estate, place: Place, record: Record) -> bool:
 def _undeclared(estate: Estate, records: Mapping[str, Record], seen: Seen) -> Iterator[Change]:
     """What was recorded or seen of environments that no file declares."""
     declared = {place.name for place in places(estate)}
-    gone = {
-        name: record for name, record in records.items() if name not in declared and record.status is not Status.RETIRED
-    }
-    alive = sum(record.status is not Status.RETIRED for record in records.values())
+    there = {name: one for name, one in records.items() if one.status is not Status.RETIRED and one.go_live is None}
+    gone = {name: record for name, record in there.items() if name not in declared}
+    for name, record in records.items():
+        if name not in declared and record.go_live is not None:
+            reason = "no file declares it any more; it never went live"
+            yield _environment(Action.DELETED, name, reason, _recorded_content(record))
+    alive = len(there)
     refusals = may_delete(estate, ObjectKind.ENVIRONMENT, gone, alive)
     for name, record in gone.items():
         before = _recorded_content(record)

@@ -24,7 +24,7 @@ from plantroom.ledger import policy, store
 from plantroom.ledger.model import CHECKPOINT_EVERY, Checkpoint, Draft, Entry, Phase, Stored, Verification
 from plantroom.runtime.clock import Clock, stamp
 from plantroom.runtime.database import Database
-from plantroom.runtime.faults import Fault, FaultPoint
+from plantroom.runtime.faults import FaultPoint, Faults
 
 _AGAIN = frozenset({"PR403", "PR404"})
 """Busy and unreachable: whether it was done is not known, so no outcome is written, and the step is tried again."""
@@ -131,10 +131,10 @@ def read_checkpoints(directory: Path) -> list[Checkpoint]:
 class Journal:
     """Steps with keys. One per process."""
 
-    def __init__(self, database: Database, ledger: Ledger, fault: Fault | None) -> None:
+    def __init__(self, database: Database, ledger: Ledger, faults: Faults | None) -> None:
         self._database = database
         self._ledger = ledger
-        self._fault = fault
+        self._faults = faults
 
     async def outcome(self, key: str) -> StepOutcome | None:
         async with self._database.transaction() as connection:
@@ -169,29 +169,29 @@ class Journal:
                 if await store.find(connection, key, Phase.INTENT) is None:
                     await self._ledger.append(connection, Draft(actor, verb, subject, Phase.INTENT, key, detail))
                 await connection.commit()
-                outcome = await self._act(verb, act)
+                outcome = await self._act(verb, key, act)
             payload = {"done": outcome.done, "why": outcome.why, "data": outcome.data}
             await self._ledger.append(connection, Draft(actor, verb, subject, Phase.OUTCOME, key, payload))
             if record is not None:
                 await record(connection, outcome)
             await connection.commit()
-            self._strike(verb, FaultPoint.AFTER_RECORD)
+            self._strike(verb, key, FaultPoint.AFTER_RECORD)
         return outcome
 
-    async def _act(self, verb: str, act: Callable[[], Awaitable[dict[str, Any]]]) -> StepOutcome:
-        self._strike(verb, FaultPoint.BEFORE_ACT)
+    async def _act(self, verb: str, key: str, act: Callable[[], Awaitable[dict[str, Any]]]) -> StepOutcome:
+        self._strike(verb, key, FaultPoint.BEFORE_ACT)
         try:
             data = await act()
         except PlatformError as error:
             if error.code in _AGAIN:
                 raise
             return StepOutcome(False, str(error), {})
-        self._strike(verb, FaultPoint.AFTER_ACT)
+        self._strike(verb, key, FaultPoint.AFTER_ACT)
         return StepOutcome(True, "", data)
 
-    def _strike(self, verb: str, point: FaultPoint) -> None:
-        if self._fault is not None:
-            self._fault.strike(verb, point)
+    def _strike(self, verb: str, key: str, point: FaultPoint) -> None:
+        if self._faults is not None:
+            self._faults.strike(verb, key, point)
 
     @asynccontextmanager
     async def _locked(self, key: str) -> AsyncIterator[AsyncConnection]:

@@ -83,6 +83,7 @@ class Activities:
             self.archive_data,
             self.remove_data,
             self.finish,
+            self.ended,
         ]
 
     @activity.defn(name=steps.PREPARE)
@@ -350,6 +351,13 @@ class Activities:
             record=record,
         )
         return steps.StepResult(outcome.done, outcome.why)
+
+    @activity.defn(name=steps.ENDED)
+    async def ended(self, given: steps.StepInput) -> steps.ChangeEnd:
+        """Whether the change is over, as its row says."""
+        change = (await self._scene(given)).change
+        over = change.state in (ChangeState.DONE, ChangeState.FAILED, ChangeState.SUPERSEDED)
+        return steps.ChangeEnd(over, change.state is ChangeState.DONE, change.why)
 
     # -- what every step does -----------------------------------------------------------------------------------
 

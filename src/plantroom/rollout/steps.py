@@ -24,6 +24,7 @@ STOP = "rollout.stop"
 ARCHIVE = "rollout.archive"
 REMOVE_DATA = "rollout.remove-data"
 FINISH = "rollout.finish"
+ENDED = "rollout.ended"
 
 SHORT = timedelta(seconds=60)
 """One port call on a platform that answers; a start may unpack an artefact first."""
@@ -31,7 +32,7 @@ SHORT = timedelta(seconds=60)
 LONG = timedelta(minutes=30)
 """A schema script or a dump. A heartbeat tells sooner when the worker is gone."""
 
-HEARTBEAT = timedelta(seconds=5)
+HEARTBEAT = timedelta(seconds=3)
 """A worker that is silent for this long is taken for dead, and the step is given to another."""
 
 PATIENCE = timedelta(minutes=5)
@@ -76,6 +77,15 @@ class ChangeView:
     moves: list[MoveView] = field(default_factory=list)
     last: list[str] = field(default_factory=list)
     drain_timeout_s: int = 30
+
+
+@dataclass(frozen=True)
+class ChangeEnd:
+    """What PostgreSQL says of a change: whether it is over, and then what came of it."""
+
+    over: bool
+    done: bool = False
+    why: str = ""
 
 
 @dataclass(frozen=True)

@@ -29,25 +29,32 @@ _LOOK_AGAIN = 2
 """Seconds between two attempts at a step for which patience has run out once already."""
 
 
-async def change_environment(change: str) -> steps.ChangeResult:
-    """Run a change that is open in PostgreSQL, as a child of the calling workflow."""
-    try:
-        result: steps.ChangeResult = await workflow.execute_child_workflow(
-            steps.WORKFLOW,
-            change,
-            id=change,
-            result_type=steps.ChangeResult,
-            # Run again after its history was lost, it finds its steps done and ends the same way.
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        )
-    except WorkflowAlreadyStartedError:
-        # Somebody else started it by this id; it acts on the same rows, but its result is not ours to read.
-        return steps.ChangeResult(False, "its workflow was started by somebody else")
-    except ChildWorkflowError as error:
-        if is_cancelled_exception(error):
-            raise
-        return steps.ChangeResult(False, f"its workflow ended badly: {error.cause or error}")
-    return result
+async def change_environment(change: str) -> steps.ChangeEnd:
+    """Run a change that is open in PostgreSQL, as a child of the calling workflow, until PostgreSQL says that it is over.
+
+    What came of it is read there too. A child that somebody ended from outside leaves the change open in the middle: it
+    is started again, and goes on. One that somebody else started by this id acts on the same rows.
+    """
+    while True:
+        try:
+            await workflow.execute_child_workflow(
+                steps.WORKFLOW,
+                change,
+                id=change,
+                result_type=steps.ChangeResult,
+                task_timeout=workflow.info().task_timeout,
+                # Run again after its history was lost, it finds its steps done and ends the same way.
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            )
+        except WorkflowAlreadyStartedError:
+            pass
+        except ChildWorkflowError as error:
+            if is_cancelled_exception(error) and workflow.info().is_cancelled:
+                raise
+        end = await defer(steps.ENDED, steps.StepInput(change, ""), steps.ChangeEnd)
+        if end.over:
+            return end
+        await asyncio.sleep(_LOOK_AGAIN)
 
 
 async def defer(activity: str, given: Any, result: type[T]) -> T:

@@ -114,6 +114,8 @@ class Engines:
                 *("--db-filename", str(state / "temporal.db"), "--log-level", "warn"),
                 # Its default journal falls to a tenth of the speed on a busy disk.
                 *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"),
+                # Its default makes a workflow wait for minutes when its worker was killed a few times in a row.
+                *("--dynamic-config-value", 'history.workflowTaskRetryMaxInterval="1s"'),
             ]
             self._temporal.spawn(command, log=self._home / "logs" / "temporal.log")
         await _answers(port)

@@ -1,17 +1,25 @@
 """Fault points: places where a test can have a process killed, to show that nothing is lost or done twice.
 
-`PLANTROOM_FAULT=verb:point:nth:marker:pid` kills process `pid` (0: this one) the nth time that a step of this verb
-comes to this point, and leaves the file `marker` as the sign that it struck. A fault whose marker exists never strikes
-again. Without the variable, nothing here does anything.
+`PLANTROOM_FAULT=verb:point:nth:marker:victim` kills a process the nth time that a step of this verb comes to this
+point, and leaves the file `marker` as the sign that it struck. A fault whose marker exists never strikes again, so that
+several of them, with `;` between, go off one after the other however often this process is started anew. `verb@text`
+means only steps whose key contains the text. The victim is a process id (0: this one), or a file that a process is
+known by (`{"pid": …}`: an engine's, or that of `plantroom up`). Without the variable, nothing here does anything.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+
+from plantroom.runtime.processes import started_at, wait_until
+
+_GONE_S = 5.0
+"""A killed process is gone within milliseconds; what comes after the fault shall find it gone."""
 
 
 class FaultPoint(StrEnum):
@@ -27,22 +35,46 @@ class Fault:
     point: FaultPoint
     nth: int
     marker: Path
-    pid: int
+    victim: str
+    key_part: str = ""
     _seen: int = field(default=0)
 
-    def strike(self, verb: str, point: FaultPoint) -> None:
-        if (verb, point) != (self.verb, self.point) or self.marker.exists():
-            return
+    def strike(self, verb: str, key: str, point: FaultPoint) -> bool:
+        """Whether it struck, and the process that it is in lives on."""
+        if (verb, point) != (self.verb, self.point) or self.key_part not in key or self.marker.exists():
+            return False
         self._seen += 1
         if self._seen < self.nth:
-            return
-        self.marker.write_text(f"{verb} {point}\n")
-        os.kill(self.pid or os.getpid(), signal.SIGKILL)
+            return False
+        pid = self._pid()
+        self.marker.write_text(f"{verb} {point} {key} {pid}\n")
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: started_at(pid) is None, _GONE_S)
+        return True
+
+    def _pid(self) -> int:
+        if self.victim.isdecimal():
+            return int(self.victim) or os.getpid()
+        return int(json.loads(Path(self.victim).read_text())["pid"])
 
 
-def from_environment() -> Fault | None:
+@dataclass(frozen=True, slots=True)
+class Faults:
+    all: tuple[Fault, ...]
+
+    def strike(self, verb: str, key: str, point: FaultPoint) -> None:
+        """At most one at a time: the next one waits for the next step that comes by."""
+        for fault in self.all:
+            if fault.strike(verb, key, point):
+                return
+
+
+def from_environment() -> Faults | None:
     text = os.environ.get("PLANTROOM_FAULT")
-    if not text:
-        return None
-    verb, point, nth, marker, pid = text.rsplit(":", 4)
-    return Fault(verb, FaultPoint(point), int(nth), Path(marker), int(pid))
+    return None if not text else Faults(tuple(_fault(one) for one in text.split(";")))
+
+
+def _fault(text: str) -> Fault:
+    where, point, nth, marker, victim = text.rsplit(":", 4)
+    verb, _, key_part = where.partition("@")
+    return Fault(verb, FaultPoint(point), int(nth), Path(marker), victim, key_part)

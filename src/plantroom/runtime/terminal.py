@@ -88,14 +88,15 @@ def table_of(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str |
     return table
 
 
-def print_table(table: Table) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
     """On a terminal it wraps; where it is piped every row is one line, however long, for the next program."""
+    table = table_of(columns, rows, title)
     if out.is_terminal:
         out.print(table, soft_wrap=False)
         return
-    wide = Console(file=io.StringIO(), width=_WIDEST, highlight=False, color_system=None)
-    wide.print(table)
-    for line in wide.file.getvalue().splitlines():  # type: ignore[attr-defined]
+    written = io.StringIO()
+    Console(file=written, width=_WIDEST, highlight=False, color_system=None, force_terminal=False).print(table)
+    for line in written.getvalue().splitlines():
         sys.stdout.write(line.rstrip() + "\n")
 
 

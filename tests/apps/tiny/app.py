@@ -1,4 +1,5 @@
-"""A small application for tests: starts at once, answers health, says its release, can be slow, counts writes in a file."""
+"""A small application for tests: starts at once, answers health, says its release, can be slow,
+counts writes in a file."""
 
 import json
 import os
@@ -48,6 +49,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def web(port: int) -> None:
+    """Notes every start, so that a test can count them."""
+    with (STORE / "web.log").open("a") as log:
+        log.write(f"{time.monotonic_ns()} begin {RELEASE}\n")
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
     server.serve_forever()

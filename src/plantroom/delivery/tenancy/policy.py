@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, time
 
 from plantroom.delivery.tenancy.model import Work
 from plantroom.estate.changes import Action, Assignment, Change, ObjectKind, Plan, Status
-from plantroom.estate.effective import milli, release_of
-from plantroom.estate.model import Estate, Loaded
+from plantroom.estate.effective import management_of, milli, places, release_of
+from plantroom.estate.model import EnvironmentState, Estate, Loaded, Management
 from plantroom.kernel.verdict import Refused
 from plantroom.rollout.model import Target
 from plantroom.rollout.policy import settle_revision, target_of
@@ -45,6 +45,7 @@ def work_of(
     declared = declared_environments(estate)
     refused = {change.environment or change.name for change in plan.refused if change.kind in _OF_ENVIRONMENT}
     servers, pools, clear, remove = _shared_parts(plan, estate, declared | set(recorded))
+    ahead = {name: day for name, day in days_ahead(estate, today).items() if name not in recorded}
     environments: dict[str, dict[str, object]] = {}
     waiting: dict[str, tuple[Mapping[str, object], str]] = {}
     for name in sorted(_changed(plan)):
@@ -55,13 +56,13 @@ def work_of(
             if previous is not None:
                 environments[name] = replace(previous, status=Status.RETIRED, assignments=()).as_data()
             continue
-        target = _target(estate, name, previous, placements, artefacts, plan.digest)
-        client, stage = name.split("/")
-        go_live = estate.clients[client].environments[stage].go_live
-        if previous is None and go_live is not None and go_live > today:
-            waiting[name] = (target.as_data(), stamp(datetime.combine(go_live, time(), UTC)))
-        else:
-            environments[name] = target.as_data()
+        if name not in ahead:
+            environments[name] = _target(estate, name, previous, placements, artefacts, plan.digest).as_data()
+    for name, day in sorted(ahead.items()):
+        if name not in refused:
+            # All of them, changed or not: an apply takes the place of what waited before it.
+            target = _target(estate, name, None, placements, artefacts, plan.digest)
+            waiting[name] = (target.as_data(), stamp(datetime.combine(day, time(), UTC)))
     summary: dict[str, int] = {}
     for change in plan.changes:
         summary[change.action.value] = summary.get(change.action.value, 0) + 1
@@ -78,6 +79,18 @@ def work_of(
         remove_servers=tuple(remove),
         concurrency=estate.estate.concurrency,
     )
+
+
+def days_ahead(estate: Estate, today: date) -> dict[str, date]:
+    """The managed environments that go live on a day to come."""
+    return {
+        place.name: place.environment.go_live
+        for place in places(estate)
+        if place.environment.go_live is not None
+        and place.environment.go_live > today
+        and place.environment.state is EnvironmentState.LIVE
+        and management_of(estate, place) is Management.MANAGED
+    }
 
 
 def drift(plan: Plan) -> tuple[Change, ...]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plantroom.delivery.tenancy import policy, steps, store
 from plantroom.delivery.tenancy.model import Seen
@@ -20,7 +23,7 @@ from plantroom.kernel.verdict import Refused
 from plantroom.ledger.model import Draft, Phase
 from plantroom.ledger.service import Ledger
 from plantroom.rollout import store as rollout_store
-from plantroom.rollout.model import Target
+from plantroom.rollout.model import Change, Target
 from plantroom.rollout.placement import place
 from plantroom.runtime.clock import Clock, stamp
 from plantroom.runtime.database import Database
@@ -75,13 +78,15 @@ class TenancyService:
         async with self._database.transaction() as connection:
             kept = await rollout_store.targets(connection)
             waiting = await rollout_store.waiting(connection)
+            days = {one.environment: await self._day(connection, one) for one in waiting}
             generation, _ = await store.generation(connection)
         recorded = {name: target for name, (target, _) in kept.items()}
         records: list[Record] = [target.record(change) for target, change in kept.values()]
         for change in waiting:
             if change.environment not in recorded:
                 data = change.target.as_data() | {"status": Status.PROVISIONING.value}
-                records.append(Target.from_data(data).record(change.key))
+                record = Target.from_data(data).record(change.key)
+                records.append(replace(record, go_live=days[change.environment]))
         current = {record.environment: record.assignments for record in records}
         estate = loaded.estate
         placements = dict(await asyncio.to_thread(place, estate, current))
@@ -209,6 +214,13 @@ class TenancyService:
                 remedy="Run `plantroom plan`, then `plantroom apply DIGEST`",
             )
         return loaded
+
+    async def _day(self, connection: AsyncConnection, change: Change) -> date | None:
+        """The day that a waiting change waits for, as its apply says."""
+        intent = await rollout_store.intent(connection, change.intent)
+        waiting = {} if intent is None else intent.body["work"]["waiting"]
+        found = waiting.get(change.environment)
+        return None if found is None else date.fromisoformat(found[1][:10])
 
     async def _look(self) -> Seen:
         """Have the worker observe; the API itself never touches a platform."""

@@ -89,6 +89,7 @@ async def _send_off(change: str, at: str) -> None:
             steps.GO_LIVE_WORKFLOW,
             steps.GoLiveInput(change, at),
             id=f"go-live-{change}",
+            task_timeout=workflow.info().task_timeout,
             parent_close_policy=workflow.ParentClosePolicy.ABANDON,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         )

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from plantroom.runtime.terminal import Json, out, paint, print_json, print_table, session, working
+from plantroom.runtime.terminal import Json, out, paint, print_json, print_table, print_text, session, table_of, working
 
 app = typer.Typer(no_args_is_help=True, help="Take a release to every client, ring by ring.")
 
 Name = Annotated[str | None, typer.Option("--train", "-t", help="The train; the newest if not given.")]
 _LOOK = 0.5
+_COLUMNS = ("ring", "environment", "state", "from", "now", "why")
 
 
 @app.command()
@@ -100,7 +102,7 @@ def abort(
 
     Example: plantroom release abort 2026-11
     """
-    found = session(context).api.post(f"/trains/{train}/abort", {})
+    found = session(context).api.post(f"{_path(train)}/abort", {})
     print_json(found) if as_json else _show(found)
 
 
@@ -113,22 +115,23 @@ def why(
 
     Example: plantroom why harbour
     """
-    found = session(context).api.get(f"/why/{client}")
+    found = session(context).api.get(f"/why/{quote(client, safe='')}")
     if as_json:
         print_json(found)
         return
     for one in found["environments"]:
-        out.print(
+        print_text(
             f"[bold]{escape(one['environment'])}[/] is {one['status']} on release [bold]{escape(one['release'])}[/]"
         )
-        out.print(f"  because  {escape(one['because'])}")
+        print_text(f"  because  {escape(one['because'])}")
         for line in one["history"]:
-            out.print(f"  history  {escape(line)}")
-        out.print(f"  next     {escape(one['next'])}")
+            print_text(f"  history  {escape(line)}")
+        print_text(f"  next     {escape(one['next'])}")
 
 
 def _path(train: str | None) -> str:
-    return "/trains/newest" if train is None else f"/trains/{train}"
+    """A name is one part of the path, whatever is in it."""
+    return "/trains/newest" if train is None else f"/trains/{quote(train, safe='')}"
 
 
 def _follow(context: typer.Context, train: str | None) -> dict[str, Any]:
@@ -153,7 +156,7 @@ def _follow(context: typer.Context, train: str | None) -> dict[str, Any]:
             found = api.get(_path(found["train"]))
             live.update(_table(found))
     if found["why"]:
-        out.print(escape(found["why"]))
+        print_text(escape(found["why"]))
     return found
 
 
@@ -163,18 +166,31 @@ def _done(found: dict[str, Any]) -> str:
 
 
 def _show(found: dict[str, Any]) -> None:
-    out.print(_table(found))
+    print_table(_COLUMNS, _rows(found), _title(found))
     if found["why"]:
-        out.print(escape(found["why"]))
+        print_text(escape(found["why"]))
 
 
-def _table(found: dict[str, Any]) -> Table:
+def _title(found: dict[str, Any]) -> str:
     title = f"train {found['train']}: {found['application']} {found['release']}, {found['state']}"
     if found["ring"] and not found["over"]:
         title += f", ring {found['ring']}"
-    table = Table("ring", "environment", "state", "from", "now", "why", title=title, title_justify="left", box=None)
-    for one in found["targets"]:
-        table.add_row(
-            one["ring"], escape(one["environment"]), paint(one["state"]), one["from"], one["now"], escape(one["why"])
-        )
-    return table
+    return escape(title)
+
+
+def _rows(found: dict[str, Any]) -> list[list[str]]:
+    return [
+        [
+            one["ring"],
+            escape(one["environment"]),
+            paint(one["state"]),
+            escape(one["from"]),
+            escape(one["now"]),
+            escape(one["why"]),
+        ]
+        for one in found["targets"]
+    ]
+
+
+def _table(found: dict[str, Any]) -> Table:
+    return table_of(_COLUMNS, _rows(found), _title(found))

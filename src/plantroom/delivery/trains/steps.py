@@ -8,7 +8,6 @@ WORKFLOW = "ReleaseTrain"
 ABORT = "abort"
 """The signal that wakes a train up to see that a person has aborted it; by itself it does nothing."""
 
-VIEW = "train.view"
 RING = "train.ring"
 BOARD = "train.board"
 ALIGHT = "train.alight"

@@ -66,7 +66,7 @@ app.command()(doctor.doctor)
 def main() -> None:
     """Errors are told, not dumped; with --json they are JSON as well. Exit codes: 1 error, 2 a finding, 3 not done."""
     try:
-        app()
+        app(prog_name="plantroom")
     except PlantroomError as error:
         _tell(error)
     except OSError as error:

@@ -79,7 +79,9 @@ class LocalPlatform:
 
     def engines(self) -> Sequence[EngineState]:
         pid, running = self._traffic.state()
-        found = [EngineState("balancer", pid, running, "HAProxy" if pid or not self._own_balancer else "your own HAProxy")]
+        found = [
+            EngineState("balancer", pid, running, "HAProxy" if pid or not self._own_balancer else "your own HAProxy")
+        ]
         for pool in self._databases.pools():
             at = pool.cluster.pid()
             found.append(EngineState(f"pool {pool.name}", at, at is not None, "PostgreSQL"))
