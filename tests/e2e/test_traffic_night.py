@@ -13,10 +13,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.house import House
 
 from plantroom.delivery.artefacts.service import Artefacts
 from plantroom.platforms.contract import DatabaseSpec
-from tests.house import House
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RATE = 130
@@ -113,4 +113,4 @@ def references(house: House, environments: list[dict[str, Any]], host: str) -> s
     spec = DatabaseSpec(one["database_pool"], one["environment"])
     url = house.platform().databases.variables(spec)["DATABASE_URL"]
     with psycopg.connect(url) as connection:
-        return {row[0] for row in connection.execute("SELECT reference FROM work_order").fetchall()}
+        return {row[0] for row in connection.execute("SELECT reference FROM work_orders").fetchall()}

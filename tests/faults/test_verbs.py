@@ -25,7 +25,9 @@ LOOKING = {
     rollout.PREPARE,
     rollout.AWAIT_HEALTHY,
     rollout.AWAIT_DRAINED,
+    rollout.ENDED,
     trains.JUDGE,
+    trains.ABORTED,
     tenancy.OBSERVE,
     tenancy.WAKE,
 }

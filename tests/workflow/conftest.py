@@ -67,6 +67,7 @@ class Simulated:
             await asyncio.sleep(0.02)
             if skip is not None:
                 await self.environment.sleep(skip)
+                self.clock.at += skip
 
     async def release(self, version: str, name: str) -> None:
         await self.core.trains.start(version=version, name=name, application=None, stage="production", actor="tester")

@@ -218,6 +218,8 @@ class Activities:
             allowed = await self._may(given)
             if not isinstance(allowed, Allowed):
                 return allowed
+            if given.name not in _wanted(scene):
+                return Refused(f"{given.name} is not what {environment} is to run")
             why = await self._platform.workloads.healthy(given.name)
             return Allowed() if why is None else Refused(f"{given.name} is not healthy: {why}")
 
@@ -246,7 +248,7 @@ class Activities:
             if outcome.done:
                 await store.lease(connection, given.name, environment, given.change, "change of release", expires)
 
-        return await self._step(scene, given, steps.DRAIN, {}, act, record=record)
+        return await self._step(scene, given, steps.DRAIN, {}, act, lambda: self._may_end(scene, given), record)
 
     @activity.defn(name=steps.AWAIT_DRAINED)
     async def await_drained(self, given: steps.StepInput) -> steps.StepResult:
@@ -277,7 +279,7 @@ class Activities:
                 await store.release_lease(connection, given.name)
 
         async with _Beating():
-            return await self._step(scene, given, steps.STOP, {}, act, record=record)
+            return await self._step(scene, given, steps.STOP, {}, act, lambda: self._may_end(scene, given), record)
 
     @activity.defn(name=steps.ARCHIVE)
     async def archive_data(self, given: steps.StepInput) -> steps.StepResult:
@@ -298,7 +300,7 @@ class Activities:
             return {"place": str(place), "kept": kept}
 
         async with _Beating():
-            return await self._step(scene, given, steps.ARCHIVE, {}, act)
+            return await self._step(scene, given, steps.ARCHIVE, {}, act, lambda: self._may_retire(scene, given))
 
     @activity.defn(name=steps.REMOVE_DATA)
     async def remove_data(self, given: steps.StepInput) -> steps.StepResult:
@@ -310,7 +312,7 @@ class Activities:
             outcome = await self._journal.outcome(_key(given, steps.ARCHIVE))
             if outcome is None or not outcome.done:
                 return Refused("the final dump and files are not recorded as kept")
-            return await self._may(given)
+            return await self._may_retire(scene, given)
 
         async def act() -> dict[str, Any]:
             await self._platform.traffic.unroute([target.environment])
@@ -328,6 +330,9 @@ class Activities:
         """Record what the environment is now, together with the end of the change."""
         scene = await self._scene(given)
         change = scene.change
+        if change.state in (ChangeState.WAITING, ChangeState.SUPERSEDED):
+            # Not an outcome: when its day comes, it has an end of its own.
+            raise ApplicationError(f"the change {given.change} is not under way", non_retryable=True)
         done = given.direction == Direction.FORWARD
 
         async def act() -> dict[str, Any]:
@@ -382,6 +387,23 @@ class Activities:
             return Refused(f"the change {given.change} is not open")
         return Allowed()
 
+    async def _may_end(self, scene: _Scene, given: steps.StepInput) -> Verdict:
+        """Only an instance of this environment that it is not to run goes, whatever name was handed over."""
+        allowed = await self._may(given)
+        if not isinstance(allowed, Allowed):
+            return allowed
+        seen = {one.id: one.environment for one in await self._platform.workloads.observe()}
+        environment = scene.change.environment
+        if seen.get(given.name, environment) != environment or given.name in _wanted(scene):
+            return Refused(f"{given.name} is not what {environment} is to be rid of")
+        return Allowed()
+
+    async def _may_retire(self, scene: _Scene, given: steps.StepInput) -> Verdict:
+        """Data goes only in a change whose target, as PostgreSQL has it, is a retired environment."""
+        if scene.change.target.status is not Status.RETIRED or given.direction != Direction.FORWARD:
+            return Refused(f"{scene.change.environment} is not to be retired")
+        return await self._may(given)
+
     async def _step(
         self,
         scene: _Scene,
@@ -433,6 +455,12 @@ class _Beating:
 
 def _key(given: steps.StepInput, verb: str) -> str:
     return f"{given.change}:{given.direction}:{verb}:{given.name}"
+
+
+def _wanted(scene: _Scene) -> set[str]:
+    """The instances that this side of the change has."""
+    target = scene.target
+    return set() if target is None else {target.instance(one.process, one.slot) for one in target.assignments}
 
 
 def _database(target: Target) -> DatabaseSpec:

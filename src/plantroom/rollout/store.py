@@ -232,3 +232,9 @@ async def changes_for(connection: AsyncConnection, intent: str) -> list[Change]:
         text(f"SELECT {_CHANGE} FROM change WHERE intent = :intent ORDER BY environment"), {"intent": intent}
     )
     return [_change(row) for row in found]
+
+
+async def under_way(connection: AsyncConnection) -> dict[str, str]:
+    """The environments whose change is open, with the actor who asked for it."""
+    found = await connection.execute(text("SELECT environment, actor FROM change WHERE state = 'open'"))
+    return {row.environment: row.actor for row in found}

@@ -30,7 +30,7 @@ _LOOK_AGAIN = 2
 
 
 async def change_environment(change: str) -> steps.ChangeEnd:
-    """Run a change that is open in PostgreSQL, as a child of the calling workflow, until PostgreSQL says that it is over.
+    """Run a change that is open in PostgreSQL, as a child of the calling workflow, until PostgreSQL says it is over.
 
     What came of it is read there too. A child that somebody ended from outside leaves the change open in the middle: it
     is started again, and goes on. One that somebody else started by this id acts on the same rows.
@@ -49,7 +49,7 @@ async def change_environment(change: str) -> steps.ChangeEnd:
         except WorkflowAlreadyStartedError:
             pass
         except ChildWorkflowError as error:
-            if is_cancelled_exception(error) and workflow.info().is_cancelled:
+            if is_cancelled_exception(error) and workflow.cancellation_reason() is not None:
                 raise
         end = await defer(steps.ENDED, steps.StepInput(change, ""), steps.ChangeEnd)
         if end.over:

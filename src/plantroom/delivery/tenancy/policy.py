@@ -93,6 +93,17 @@ def days_ahead(estate: Estate, today: date) -> dict[str, date]:
     }
 
 
+def without_under_way(plan: Plan, under_way: Mapping[str, str]) -> Plan:
+    """The plan without what is being changed at this moment, by (environment, who): half-way is neither drift nor wish."""
+    kept = [change for change in plan.changes if (change.environment or change.name) not in under_way]
+    kept += [
+        Change(Action.UNCHANGED, ObjectKind.ENVIRONMENT, name, f"a change is under way, asked for by {who}")
+        for name, who in under_way.items()
+    ]
+    order = {kind: place for place, kind in enumerate(ObjectKind)}
+    return replace(plan, changes=tuple(sorted(kept, key=lambda change: (order[change.kind], change.name))))
+
+
 def drift(plan: Plan) -> tuple[Change, ...]:
     """The changes of a plan that nobody declared: what was changed behind Plantroom's back.
 

@@ -79,6 +79,7 @@ class TenancyService:
             kept = await rollout_store.targets(connection)
             waiting = await rollout_store.waiting(connection)
             days = {one.environment: await self._day(connection, one) for one in waiting}
+            under_way = await rollout_store.under_way(connection)
             generation, _ = await store.generation(connection)
         recorded = {name: target for name, (target, _) in kept.items()}
         records: list[Record] = [target.record(change) for target, change in kept.values()]
@@ -95,6 +96,7 @@ class TenancyService:
         )
         today = self._clock().date()
         plan = await asyncio.to_thread(make, loaded, observed, placements, generation, today)
+        plan = policy.without_under_way(plan, under_way)
         artefacts = await self._first_artefacts(loaded, recorded)
         missing = policy.missing_artefacts(plan, estate, recorded, artefacts)
         if missing:

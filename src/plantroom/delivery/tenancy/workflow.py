@@ -63,7 +63,7 @@ class Apply:
                 change = await defer(steps.BOARD, steps.ApplyStep(digest, environment), str)
                 result = await change_environment(change)
                 if not result.done:
-                    failed.append(f"{environment}: {result.stuck or result.why}")
+                    failed.append(f"{environment}: {result.why}")
 
         await asyncio.gather(*(one(environment) for environment in view.environments))
         return sorted(failed)

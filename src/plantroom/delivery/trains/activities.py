@@ -25,6 +25,9 @@ from plantroom.runtime.database import Database
 
 WEB = "web"
 
+_VERDICTS = 20
+"""How far back a ring's good verdict is looked for: it is the last thing that is written about the ring."""
+
 _ON_IT = (TargetState.CHANGING, TargetState.DONE, TargetState.GOING_BACK)
 """The states in which an environment has the release, or may have it."""
 
@@ -38,15 +41,33 @@ class Activities:
         self._clock = clock
 
     def all(self) -> list[Callable[..., Any]]:
-        return [self.ring, self.board, self.alight, self.judge, self.turn, self.board_back, self.alight_back, self.end]
+        return [
+            self.ring,
+            self.board,
+            self.alight,
+            self.judge,
+            self.aborted,
+            self.turn,
+            self.board_back,
+            self.alight_back,
+            self.end,
+        ]
 
     @activity.defn(name=steps.RING)
     async def ring(self, given: steps.TrainInput) -> steps.RingView:
-        """The ring that comes now."""
+        """The ring that comes now, which is not for the message to say: the one before it has passed its verdict."""
         train = await self._train(given.train)
-        if train.abort_by or given.ring >= len(train.rings):
+        if train.abort_by or train.state.ended:
             return steps.RingView(False, bool(train.abort_by))
+        for before in train.rings[: given.ring]:
+            if not await self._passed(train, before.name):
+                raise ApplicationError(f"ring {before.name} of train {train.name} has not passed", non_retryable=True)
+        if given.ring >= len(train.rings):
+            return steps.RingView(False, False)
         ring = train.rings[given.ring]
+        ahead = [one.name for one in train.rings[: given.ring] if one.name not in train.passed]
+        if ahead:
+            raise ApplicationError(f"ring {ahead[0]} has not passed yet", non_retryable=True)
         async with self._database.transaction() as connection:
             targets = [one for one in await store.targets(connection, train.name) if one.ring == ring.name]
 
@@ -64,6 +85,7 @@ class Activities:
             ring.soak_s,
             ring.max_unhealthy,
             ring.unknown_deadline_s,
+            ring.name in train.passed,
         )
 
     @activity.defn(name=steps.BOARD)
@@ -100,23 +122,29 @@ class Activities:
 
         async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
             state = TargetState.DONE if given.done else TargetState.FAILED
-            await store.set_target(connection, train.name, given.name, state, why=given.why, baseline=baseline)
+            ended = stamp(self._clock())
+            await store.set_target(
+                connection, train.name, given.name, state, why=given.why, baseline=baseline, ended=ended
+            )
 
         await self._step(train, steps.ALIGHT, given.name, {"done": given.done, "why": given.why}, record)
         return True
 
     @activity.defn(name=steps.JUDGE)
     async def judge(self, given: steps.TrainStep) -> steps.Judged:
-        """The ring's verdict after its soak; every one is written down."""
+        """The ring's verdict after its soak; every one is written down, and a good one lets the next ring begin."""
         train = await self._train(given.train)
+        if train.state not in (TrainState.ROLLING, TrainState.SOAKING):
+            raise ApplicationError(f"train {train.name} is not rolling any more", non_retryable=True)
         ring = next(one for one in train.rings if one.name == given.name)
         async with self._database.transaction() as connection:
             await store.set_state(connection, train.name, TrainState.SOAKING)
             targets = [one for one in await store.targets(connection, train.name) if one.ring == ring.name]
             declared = await rollout_store.targets(connection)
-        verdict: Verdict = policy.judge(
-            ring, [await self._health(one, declared[one.environment][0]) for one in targets]
-        )
+        verdict = policy.soaked(ring, targets, self._clock())
+        if isinstance(verdict, Allowed):
+            seen = [await self._health(one, declared[one.environment][0]) for one in targets]
+            verdict = policy.judge(ring, seen)
         name = type(verdict).__name__.lower()
         now = stamp(self._clock())
         async with self._database.transaction() as connection:
@@ -124,7 +152,14 @@ class Activities:
             payload = {"verdict": name, "why": verdict.reason}
             key = f"train:{train.name}:{steps.JUDGE}:{ring.name}:{now}"
             await self._ledger.append(connection, Draft(train.actor, steps.JUDGE, subject, Phase.NOTE, key, payload))
+            if isinstance(verdict, Allowed):
+                await store.set_passed(connection, train.name, ring.name)
         return steps.Judged(name, verdict.reason)
+
+    @activity.defn(name=steps.ABORTED)
+    async def aborted(self, given: steps.TrainStep) -> bool:
+        """Whether a person has aborted the train."""
+        return bool((await self._train(given.train)).abort_by)
 
     @activity.defn(name=steps.TURN)
     async def turn(self, given: steps.TrainStep) -> steps.Turned:
@@ -200,6 +235,11 @@ class Activities:
         if train is None:
             raise ApplicationError(f"no train {name} was ever asked for", non_retryable=True)
         return train
+
+    async def _passed(self, train: Train, ring: str) -> bool:
+        """Whether the ledger has a good verdict on this ring of the train."""
+        told = [item.entry for item in await self._ledger.latest(_VERDICTS, f"train/{train.name}/{ring}")]
+        return any(entry.verb == steps.JUDGE and entry.payload["verdict"] == "allowed" for entry in told)
 
     async def _target(self, train: Train, environment: str) -> TrainTarget:
         async with self._database.transaction() as connection:

@@ -77,12 +77,14 @@ class Train:
     why: str
     abort_by: str
     rings: tuple[RingPolicy, ...]
+    passed: tuple[str, ...] = ()
+    """The rings whose verdict was good. No later ring begins before all earlier ones are among them."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainTarget:
-    """`finished` orders the ends of changes, so that the newest goes back first. `baseline` are the balancer's counts
-    when its change ended."""
+    """`finished` orders the ends of changes, so that the newest goes back first; `ended` is when. `baseline` are the
+    balancer's counts at that moment."""
 
     train: str
     environment: str
@@ -93,6 +95,7 @@ class TrainTarget:
     back: str | None
     why: str
     finished: int | None
+    ended: str
     baseline: Mapping[str, int] | None
     from_release: str
 

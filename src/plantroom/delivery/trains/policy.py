@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
-from plantroom.delivery.trains.model import Health, RingPolicy
+from plantroom.delivery.trains.model import Health, RingPolicy, TargetState, TrainTarget
 from plantroom.estate.model import Ring
 from plantroom.kernel.verdict import Allowed, Refused, Unknown, Verdict
 
@@ -29,6 +30,17 @@ def ring_policy(ring: Ring, size: int) -> RingPolicy:
         max_errors_percent=ring.max_errors_percent,
         unknown_deadline_s=ring.unknown_deadline,
     )
+
+
+def soaked(ring: RingPolicy, targets: Sequence[TrainTarget], now: datetime) -> Verdict:
+    """Has every environment of the ring ended its change, and has the ring soaked for its time since the last one?"""
+    under_way = [one.environment for one in targets if one.state in (TargetState.WAITING, TargetState.CHANGING)]
+    if under_way:
+        return Unknown(f"not yet through: {', '.join(under_way)}")
+    last = max((datetime.fromisoformat(one.ended) for one in targets if one.ended), default=None)
+    if last is not None and now < last + timedelta(seconds=ring.soak_s):
+        return Unknown(f"ring {ring.name} soaks for {ring.soak_s} s from {last:%H:%M:%S} UTC on")
+    return Allowed()
 
 
 def judge(ring: RingPolicy, seen: Sequence[Health]) -> Verdict:

@@ -16,6 +16,7 @@ TURN = "train.turn"
 BOARD_BACK = "train.board-back"
 ALIGHT_BACK = "train.alight-back"
 END = "train.end"
+ABORTED = "train.aborted"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class RingView:
     soak_s: int = 0
     max_unhealthy: int = 1
     unknown_deadline_s: int = 300
+    passed: bool = False
 
 
 @dataclass(frozen=True)

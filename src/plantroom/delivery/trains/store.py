@@ -89,6 +89,16 @@ async def set_state(
     )
 
 
+async def set_passed(connection: AsyncConnection, name: str, ring: str) -> None:
+    await connection.execute(
+        text(
+            "UPDATE train SET passed = passed || to_jsonb(CAST(:ring AS text))"
+            " WHERE name = :name AND NOT passed @> to_jsonb(CAST(:ring AS text))"
+        ),
+        {"name": name, "ring": ring},
+    )
+
+
 async def set_abort(connection: AsyncConnection, name: str, actor: str) -> None:
     await connection.execute(
         text("UPDATE train SET abort_by = :actor WHERE name = :name AND abort_by = '' AND ended IS NULL"),
@@ -106,6 +116,7 @@ async def set_target(
     back: str | None = None,
     why: str | None = None,
     baseline: dict[str, int] | None = None,
+    ended: str | None = None,
 ) -> None:
     """A target that ends its change gets the next number, by which the newest is known."""
     await connection.execute(
@@ -113,6 +124,7 @@ async def set_target(
             "UPDATE train_target SET state = :state, change = coalesce(CAST(:change AS text), change),"
             " back = coalesce(CAST(:back AS text), back), why = coalesce(CAST(:why AS text), why),"
             " baseline = coalesce(CAST(:baseline AS jsonb), baseline),"
+            " ended = coalesce(CAST(:ended AS text), ended),"
             " finished = CASE WHEN :state = 'done' AND finished IS NULL THEN"
             " (SELECT coalesce(max(finished), 0) + 1 FROM train_target WHERE train = :train) ELSE finished END"
             " WHERE train = :train AND environment = :environment"
@@ -125,6 +137,7 @@ async def set_target(
             "back": back,
             "why": why,
             "baseline": None if baseline is None else json.dumps(baseline),
+            "ended": ended,
         },
     )
 
@@ -144,6 +157,7 @@ def _train(row: Row[Any]) -> Train:
         why=row.why,
         abort_by=row.abort_by,
         rings=tuple(RingPolicy.from_data(ring) for ring in row.rings),
+        passed=tuple(row.passed),
     )
 
 
@@ -158,6 +172,7 @@ def _target(row: Row[Any]) -> TrainTarget:
         back=row.back,
         why=row.why,
         finished=row.finished,
+        ended=row.ended or "",
         baseline=row.baseline,
         from_release=row.from_release,
     )

@@ -36,6 +36,8 @@ class ReleaseTrain:
             return await self._end(given.train, TrainState.ABORTED, "")
         if not ring.there:
             return await self._end(given.train, TrainState.DONE, "")
+        if ring.passed:
+            return workflow.continue_as_new(steps.TrainInput(given.train, given.ring + 1))
         bad = await self._roll(given.train, ring)
         if workflow.info().is_continue_as_new_suggested() and not bad:
             return workflow.continue_as_new(given)
@@ -60,7 +62,7 @@ class ReleaseTrain:
                 if not boarded.change:
                     return
                 result = await change_environment(boarded.change)
-                ended = steps.TrainStep(train, environment, result.done, result.stuck or result.why)
+                ended = steps.TrainStep(train, environment, result.done, result.why)
                 await defer(steps.ALIGHT, ended, bool)
                 if not result.done:
                     failed.append(f"{environment}: {result.why}")
@@ -73,9 +75,13 @@ class ReleaseTrain:
         return ""
 
     async def _soak(self, train: str, ring: steps.RingView) -> str:
-        await self._wait(timedelta(seconds=ring.soak_s))
+        """Wait, then ask for the verdict; the reason when it is bad. Only a person's abort cuts it short, no signal."""
+        soaked = workflow.now() + timedelta(seconds=ring.soak_s)
+        while workflow.now() < soaked:
+            if await self._aborted_within(train, soaked - workflow.now()):
+                return ""
         deadline = workflow.now() + timedelta(seconds=ring.unknown_deadline_s)
-        while not self._woken:
+        while True:
             judged: steps.Judged = await workflow.execute_activity(
                 steps.JUDGE,
                 steps.TrainStep(train, ring.name),
@@ -90,8 +96,8 @@ class ReleaseTrain:
                 return judged.why
             if workflow.now() >= deadline:
                 return f"still unknown after {ring.unknown_deadline_s} s: {judged.why}"
-            await self._wait(_LOOK_AGAIN)
-        return ""
+            if await self._aborted_within(train, _LOOK_AGAIN):
+                return ""
 
     async def _take_back(self, train: str, why: str) -> str:
         """This ring and every earlier one, the newest first."""
@@ -104,7 +110,7 @@ class ReleaseTrain:
                 if not boarded.change:
                     return
                 result = await change_environment(boarded.change)
-                ended = steps.TrainStep(train, environment, result.done, result.stuck or result.why)
+                ended = steps.TrainStep(train, environment, result.done, result.why)
                 await defer(steps.ALIGHT_BACK, ended, bool)
 
         await asyncio.gather(*(one(environment) for environment in turned.environments))
@@ -114,8 +120,11 @@ class ReleaseTrain:
         await defer(steps.END, steps.TrainStep(train, state.value, why=why), bool)
         return state.value
 
-    async def _wait(self, time: timedelta) -> None:
+    async def _aborted_within(self, train: str, time: timedelta) -> bool:
+        """Wait, or until woken; a signal is anybody's, so whether the train was aborted is asked of PostgreSQL."""
         try:
             await workflow.wait_condition(lambda: self._woken, timeout=time)
         except TimeoutError:
-            return
+            return False
+        self._woken = False
+        return await defer(steps.ABORTED, steps.TrainStep(train), bool)

@@ -91,7 +91,8 @@ CREATE TABLE train (
     ring text NOT NULL DEFAULT '',
     why text NOT NULL DEFAULT '',
     abort_by text NOT NULL DEFAULT '',
-    rings jsonb NOT NULL
+    rings jsonb NOT NULL,
+    passed jsonb NOT NULL DEFAULT '[]'
 );
 
 CREATE TABLE train_target (
@@ -105,6 +106,7 @@ CREATE TABLE train_target (
     back text REFERENCES change,
     why text NOT NULL DEFAULT '',
     finished integer,
+    ended text,
     baseline jsonb,
     PRIMARY KEY (train, environment)
 );
