@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 from collections.abc import Coroutine, Iterator
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,7 +27,7 @@ from plantroom.rollout.model import Target
 from plantroom.runtime.temporal import TASK_QUEUE
 
 CLIENTS = {"alder": "pilot", "birch": "general"}
-SOAK_S = 4
+SOAK_S = 3
 INVENTED = "0123456789abcdef-alder-production"
 ANOTHER_USER = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another local user")
 OTHERS = ("nobody", "daemon")
@@ -66,7 +65,7 @@ try:
         end.settimeout(10)
         end.connect(where)
         end.sendall(what.encode())
-        print(end.recv(65536).decode())
+        print(b"".join(iter(lambda: end.recv(65536), b"")).decode())
     else:
         psycopg.connect(where).execute(what)
         print("let in")
@@ -306,9 +305,8 @@ async def disturb(house: House, train: str) -> None:
         await client.get_workflow_handle(f"train-{train}").signal(trains.ABORT)
         await asyncio.sleep(0.1)
     for ring in (1, 2):
-        with suppress(TimeoutError):
-            told = await start(house, trains.WORKFLOW, trains.TrainInput(train, ring), f"forged-{train}-{ring}", 20)
-            assert "has not passed" in told
+        told = await start(house, trains.WORKFLOW, trains.TrainInput(train, ring), f"forged-{train}-{ring}")
+        assert "pilot has not passed yet" in told
 
 
 def soaking(house: House, train: str, ring: str) -> bool:

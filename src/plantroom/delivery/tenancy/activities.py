@@ -208,8 +208,8 @@ class Activities:
             change = await rollout_store.change(connection, given.change)
             if change is None:
                 raise ApplicationError(f"no change {given.change} was ever asked for", non_retryable=True)
-            if change.state is ChangeState.OPEN:
-                return True
+            if change.state is not ChangeState.WAITING:
+                return change.state is ChangeState.OPEN
             intent = await rollout_store.intent(connection, change.intent)
             # The day is what the apply says, not what a message says.
             waiting = Work.from_data(intent.body["work"]).waiting if intent is not None else {}

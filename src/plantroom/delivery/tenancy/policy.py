@@ -94,7 +94,7 @@ def days_ahead(estate: Estate, today: date) -> dict[str, date]:
 
 
 def without_under_way(plan: Plan, under_way: Mapping[str, str]) -> Plan:
-    """The plan without what is being changed at this moment, by (environment, who): half-way is neither drift nor wish."""
+    """The plan without what is being changed now, by (environment, who): half-way is neither drift nor a wish."""
     kept = [change for change in plan.changes if (change.environment or change.name) not in under_way]
     kept += [
         Change(Action.UNCHANGED, ObjectKind.ENVIRONMENT, name, f"a change is under way, asked for by {who}")

@@ -25,9 +25,6 @@ from plantroom.runtime.database import Database
 
 WEB = "web"
 
-_VERDICTS = 20
-"""How far back a ring's good verdict is looked for: it is the last thing that is written about the ring."""
-
 _ON_IT = (TargetState.CHANGING, TargetState.DONE, TargetState.GOING_BACK)
 """The states in which an environment has the release, or may have it."""
 
@@ -59,15 +56,12 @@ class Activities:
         train = await self._train(given.train)
         if train.abort_by or train.state.ended:
             return steps.RingView(False, bool(train.abort_by))
-        for before in train.rings[: given.ring]:
-            if not await self._passed(train, before.name):
-                raise ApplicationError(f"ring {before.name} of train {train.name} has not passed", non_retryable=True)
-        if given.ring >= len(train.rings):
-            return steps.RingView(False, False)
-        ring = train.rings[given.ring]
         ahead = [one.name for one in train.rings[: given.ring] if one.name not in train.passed]
         if ahead:
             raise ApplicationError(f"ring {ahead[0]} has not passed yet", non_retryable=True)
+        if given.ring >= len(train.rings):
+            return steps.RingView(False, False)
+        ring = train.rings[given.ring]
         async with self._database.transaction() as connection:
             targets = [one for one in await store.targets(connection, train.name) if one.ring == ring.name]
 
@@ -235,11 +229,6 @@ class Activities:
         if train is None:
             raise ApplicationError(f"no train {name} was ever asked for", non_retryable=True)
         return train
-
-    async def _passed(self, train: Train, ring: str) -> bool:
-        """Whether the ledger has a good verdict on this ring of the train."""
-        told = [item.entry for item in await self._ledger.latest(_VERDICTS, f"train/{train.name}/{ring}")]
-        return any(entry.verb == steps.JUDGE and entry.payload["verdict"] == "allowed" for entry in told)
 
     async def _target(self, train: Train, environment: str) -> TrainTarget:
         async with self._database.transaction() as connection:

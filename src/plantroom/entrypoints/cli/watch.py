@@ -19,6 +19,7 @@ from rich.markup import escape
 
 from plantroom import bootstrap
 from plantroom.kernel.errors import EngineError
+from plantroom.runtime.clock import now
 from plantroom.runtime.engines import Engines, EngineState
 from plantroom.runtime.http import Client
 from plantroom.runtime.processes import started_at
@@ -27,6 +28,9 @@ from plantroom.runtime.terminal import err, out, working
 
 _LOOK = 1.0
 """Seconds between two looks at everything that should be running."""
+
+_RENEWAL_ROUND = 3600.0
+"""Seconds between two looks at certificates, which are renewed with a month to live."""
 
 _BACK_OFF = 2.0
 """Seconds before a part that ended at once is started again."""
@@ -83,6 +87,7 @@ class _Up:
         out.print(f"[green]ready[/] in {took:.1f} s: {where}")
         out.print(f"state in {escape(str(settings.home))}, estate in {escape(str(self.estate))}")
         out.print("Ctrl-C leaves the engines and the instances running; `plantroom down` ends them")
+        renewal = time.monotonic()
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _LOOK)
@@ -90,6 +95,10 @@ class _Up:
             try:
                 for name in (*await engines.revive(), *await platform.revive()):
                     err.print(f"[yellow]restarted[/] {escape(name)}")
+                if time.monotonic() >= renewal:
+                    renewal = time.monotonic() + _RENEWAL_ROUND
+                    for name in await platform.traffic.renew_due(now()):
+                        err.print(f"renewed the certificate of {escape(name)}")
             except Exception as error:
                 # Watching must go on whatever happens to what is watched.
                 err.print(f"[bold red]could not restart[/]: {escape(str(error))}")

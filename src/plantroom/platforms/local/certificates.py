@@ -81,13 +81,15 @@ class Authority:
 
     def ensure_leaf(self, path: Path, hosts: Sequence[str], at: datetime) -> None:
         """Issue a leaf, unless the one at `path` is for just these host names and has a month to live."""
-        if path.exists():
-            leaf = x509.load_pem_x509_certificate(path.read_bytes())
-            names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-            fits = set(names.get_values_for_type(x509.DNSName)) == set(hosts)
-            if fits and leaf.not_valid_after_utc > at + _RENEW_BEFORE:
-                return
-        self.issue(path, hosts, at)
+        if not path.exists() or self.due(path, hosts, at):
+            self.issue(path, hosts, at)
+
+    def due(self, path: Path, hosts: Sequence[str], at: datetime) -> bool:
+        """Whether the leaf at `path` is for other host names, or has less than a month to live."""
+        leaf = x509.load_pem_x509_certificate(path.read_bytes())
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        fits = set(names.get_values_for_type(x509.DNSName)) == set(hosts)
+        return not fits or leaf.not_valid_after_utc <= at + _RENEW_BEFORE
 
     def _load(self) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
         certificate = x509.load_pem_x509_certificate(self.certificate.read_bytes())

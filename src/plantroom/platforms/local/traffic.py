@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from plantroom.kernel.errors import PlatformError
@@ -118,6 +119,19 @@ class LocalTraffic:
             path = self._balancer.directory / certificate_file(environment)
             await asyncio.to_thread(self._balancer.authority.issue, path, route.certified(), now())
             await self._settle_certificate(environment)
+
+    async def renew_due(self, at: datetime) -> list[str]:
+        """Renew every certificate with less than a month to live at this instant; for which environments it was."""
+        async with self._balancer.reading():
+            routes = self._balancer.load().routes
+        found = [
+            name
+            for name, route in routes.items()
+            if self._balancer.authority.due(self._balancer.directory / certificate_file(name), route.certified(), at)
+        ]
+        for name in found:
+            await self.renew_certificate(name)
+        return found
 
     # -- members --------------------------------------------------------------------------------------------------
 

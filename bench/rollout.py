@@ -1,0 +1,91 @@
+"""Bench `rollout`: a release of 60 environments against the least time that its own calls could take, and against the
+same steps by an Ansible playbook on the same balancer and servers; and what limits it.
+
+Run from the project's root: `python -m bench.rollout`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+
+from bench.record import row, write
+from bench.rollout_ansible import Peer, install
+from bench.rollout_cpu import seconds_used
+from bench.rollout_house import House, house
+from bench.rollout_timing import Bound, bound, by_method
+
+ENVIRONMENTS = 60
+INSTANCES = 2
+CONCURRENCY = 10
+FIRST = "1.0"
+RELEASES = ("2.0", "3.0", "4.0")
+
+_BEGAN = time.monotonic()
+
+
+def say(text: str) -> None:
+    print(f"[{time.monotonic() - _BEGAN:5.0f} s] {text}", flush=True)
+
+
+async def releases(made: House) -> list[tuple[float, Bound, float]]:
+    """Makespan, bound and CPU seconds of each release."""
+    found = []
+    for version in RELEASES:
+        made.timed.times.clear()
+        used = seconds_used(made.parts())
+        makespan = await made.release(version, say)
+        cpu = {name: after - used.get(name, 0.0) for name, after in seconds_used(made.parts()).items()}
+        least = bound(made.timed.times.calls, CONCURRENCY)
+        found.append((makespan, least, sum(cpu.values())))
+        say(
+            f"{version}: {makespan:.1f} s; bound {least.least:.1f} s (longest environment {least.critical:.1f} s, work"
+            f" {least.work:.1f} s in {least.calls} calls, of which the applications' own start {least.starts:.1f} s)"
+        )
+        say("  CPU: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in cpu.items()))
+        most = list(by_method(made.timed.times.calls).items())[:8]
+        say("  calls: " + ", ".join(f"{name} {number} x {1000 * s / number:.0f} ms" for name, (number, s) in most))
+    return found
+
+
+async def measure(environments: int, *, peer: bool) -> None:
+    async with house(environments, CONCURRENCY, FIRST, *RELEASES) as made:
+        say(f"provisioning {environments} environments")
+        await made.provision(say)
+        runs = await releases(made)
+        theirs = None
+        if peer:
+            say("installing ansible-core")
+            install()
+            say("the same steps by a playbook")
+            theirs = await Peer(made, RELEASES[-1], CONCURRENCY).run(say)
+    makespans = [makespan for makespan, _, _ in runs]
+    middle = sorted(runs, key=lambda run: run[0])[len(runs) // 2]
+    about = f"{environments} environments, {INSTANCES} instances each, concurrency {CONCURRENCY}: "
+    rows = [
+        row(
+            "rollout.bound",
+            about + "makespan of a release over max(longest environment, work / concurrency) of that run's port calls",
+            makespans,
+            ("bound", middle[1].least),
+            unit="s",
+            better="lower",
+        ),
+        row(
+            "rollout.cpu",
+            about + "what limits it: CPU seconds of everything that took part, over makespan x cores",
+            [cpu for _, _, cpu in runs],
+            ("makespan x cores", middle[0] * (os.cpu_count() or 1)),
+            unit="s",
+            better="lower",
+        ),
+    ]
+    if theirs is not None:
+        what = about + "makespan against the same steps by an Ansible playbook (serial, block/rescue/always)"
+        rows.append(row("rollout.ansible", what, makespans, ("ansible-core", theirs), unit="s", better="lower"))
+    write("rollout", rows)
+
+
+if __name__ == "__main__":
+    asyncio.run(measure(int(sys.argv[1]) if len(sys.argv) > 1 else ENVIRONMENTS, peer="--alone" not in sys.argv))
