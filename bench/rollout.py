@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import time
 
@@ -87,5 +88,14 @@ async def measure(environments: int, *, peer: bool) -> None:
     write("rollout", rows)
 
 
+async def main() -> None:
+    """`[ENVIRONMENTS] [--alone]`; told to end, it ends what it started too."""
+    numbers = [int(word) for word in sys.argv[1:] if word.isdecimal()]
+    measuring = asyncio.ensure_future(measure(*numbers or [ENVIRONMENTS], peer="--alone" not in sys.argv))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, measuring.cancel)
+    await measuring
+
+
 if __name__ == "__main__":
-    asyncio.run(measure(int(sys.argv[1]) if len(sys.argv) > 1 else ENVIRONMENTS, peer="--alone" not in sys.argv))
+    asyncio.run(main())

@@ -1,5 +1,5 @@
-"""The peer of the bench `rollout`: an Ansible playbook that does a release's steps to the environments of the same home,
-on its HAProxy and its servers' supervisors.
+"""The peer of the bench `rollout`: an Ansible playbook that does a release's steps to the environments of the same
+home, on its HAProxy and its servers' supervisors.
 
 It does less than Plantroom: no look at databases, schemas and routes, no ledger, and nothing that survives its end. It
 is tuned as a careful user would: pipelining, as many forks as hosts at a time, no facts, a script that imports little.
@@ -66,7 +66,14 @@ class Peer:
             "[connection]\npipelining = true\n"
         )
         log = self._directory / "playbook.log"
-        command = [str(ANSIBLE / "bin" / "ansible-playbook"), "-i", str(listing), str(PLAYBOOK)]
+        command = [
+            str(ANSIBLE / "bin" / "ansible-playbook"),
+            "-i",
+            str(listing),
+            "-e",
+            f"width={self._width}",
+            str(PLAYBOOK),
+        ]
         environment = {**os.environ, "ANSIBLE_CONFIG": str(configuration), "ANSIBLE_HOME": str(self._directory)}
         began = news = time.monotonic()
         with log.open("wb") as out:
@@ -131,7 +138,6 @@ class Peer:
             "python": sys.executable,
             "release": RELEASE,
             "notes": str(self._directory / "notes"),
-            "width": self._width,
         }
         return {"environments": {"hosts": hosts, "vars": given}}
 

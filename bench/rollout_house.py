@@ -124,7 +124,7 @@ async def house(clients: int, concurrency: int, *versions: str) -> AsyncIterator
     """Everything is ended and removed afterwards, also when something fails."""
     home = Path(tempfile.mkdtemp(prefix="pb-", dir="/tmp"))
     # The databases' owner and the balancer's workers are other users.
-    home.chmod(0o755)
+    os.chmod(home, 0o755)
     engines = Engines(Settings(home))
     try:
         settings = await engines.start()

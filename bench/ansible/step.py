@@ -1,5 +1,5 @@
-"""One step of the playbook beside this, as a script of an Ansible user: it speaks to a server's supervisor and to HAProxy
-on their Unix sockets. Standard library only: `python3 -S -E step.py VERB …`."""
+"""One step of the playbook beside this, as a script of an Ansible user: it speaks to a server's supervisor and to
+HAProxy on their Unix sockets. Standard library only: `python3 -S -E step.py VERB …`."""
 
 import contextlib
 import http.client

@@ -36,6 +36,19 @@ async def test_a_database_is_made_and_dropped_once(platform: Platform) -> None:
         assert await _scripts(platform, name) is None
 
 
+async def test_one_database_says_which_scripts_it_has(platform: Platform) -> None:
+    name = environment()
+    with pytest.raises(PlatformError) as caught:
+        await platform.databases.scripts(database(name))
+    assert caught.value.code == "PR401"
+    await platform.databases.create(database(name))
+    assert list(await platform.databases.scripts(database(name))) == []
+    one = script("1.0", "CREATE TABLE notes (id int)")
+    await platform.databases.apply(database(name), one, 1000)
+    assert tuple(await platform.databases.scripts(database(name))) == await _scripts(platform, name)
+    assert [seen.sha256 for seen in await platform.databases.scripts(database(name))] == [one.sha256]
+
+
 async def test_a_database_needs_its_pool(platform: Platform) -> None:
     with pytest.raises(PlatformError) as caught:
         await platform.databases.create(DatabaseSpec("nowhere", environment()))

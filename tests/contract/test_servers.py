@@ -47,6 +47,23 @@ async def test_destroying_a_server_ends_what_is_on_it(platform: Platform) -> Non
     assert caught.value.code == "PR401"
 
 
+async def test_one_instance_is_found_as_it_is_observed(platform: Platform) -> None:
+    spec = instance(environment())
+    assert await platform.workloads.find(spec.id) is None
+    await platform.workloads.start(spec)
+    await _healthy(platform, spec.id)
+
+    async def settled() -> bool:
+        return await platform.workloads.find(spec.id) == await _seen(platform, spec.id)
+
+    await until(settled)
+    found = await platform.workloads.find(spec.id)
+    assert found is not None
+    assert (found.id, found.environment, found.server) == (spec.id, spec.environment, spec.server)
+    await platform.workloads.stop(spec.id)
+    assert await platform.workloads.find(spec.id) is None
+
+
 async def test_an_instance_is_started_once(platform: Platform) -> None:
     spec = instance(environment())
     first = await platform.workloads.start(spec)

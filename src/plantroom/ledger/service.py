@@ -158,7 +158,8 @@ class Journal:
         Raises the PlatformError when it is worth trying again (busy, unreachable); nothing is recorded then.
         """
         async with self._locked(key) as connection:
-            recorded = _outcome(await store.find(connection, key, Phase.OUTCOME))
+            there = await store.phases(connection, key)
+            recorded = _outcome(there.get(Phase.OUTCOME))
             if recorded is not None:
                 await connection.rollback()
                 return recorded
@@ -166,14 +167,15 @@ class Journal:
             if not isinstance(verdict, Allowed):
                 outcome = StepOutcome(False, verdict.reason, {})
             else:
-                if await store.find(connection, key, Phase.INTENT) is None:
+                if Phase.INTENT not in there:
                     await self._ledger.append(connection, Draft(actor, verb, subject, Phase.INTENT, key, detail))
                 await connection.commit()
                 outcome = await self._act(verb, key, act)
             payload = {"done": outcome.done, "why": outcome.why, "data": outcome.data}
-            await self._ledger.append(connection, Draft(actor, verb, subject, Phase.OUTCOME, key, payload))
+            # State first: from the append on, every other step of the night waits for this commit.
             if record is not None:
                 await record(connection, outcome)
+            await self._ledger.append(connection, Draft(actor, verb, subject, Phase.OUTCOME, key, payload))
             await connection.commit()
             self._strike(verb, key, FaultPoint.AFTER_RECORD)
         return outcome

@@ -60,6 +60,13 @@ async def find(connection: AsyncConnection, key: str, phase: Phase) -> Entry | N
     return None if row is None else _stored(row).entry
 
 
+async def phases(connection: AsyncConnection, key: str) -> dict[Phase, Entry]:
+    """What there is of a step, by phase."""
+    found = await connection.execute(text(f"SELECT {_COLUMNS} FROM ledger_entry WHERE key = :key"), {"key": key})
+    entries = [_stored(row).entry for row in found]
+    return {entry.phase: entry for entry in entries}
+
+
 async def size(connection: AsyncConnection) -> int:
     found = await connection.execute(text("SELECT coalesce(max(seq) + 1, 0) FROM ledger_entry"))
     return int(found.scalar_one())

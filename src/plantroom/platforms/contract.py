@@ -147,6 +147,10 @@ class Workloads(Protocol):
     async def observe(self) -> Sequence[InstanceSeen]:
         """Every instance on every server that can be reached, by id."""
 
+    async def find(self, instance: str) -> InstanceSeen | None:
+        """One instance as `observe` has it, at a cost that does not grow with the number of others; None when it is not
+        there."""
+
     async def start(self, spec: InstanceSpec) -> InstanceSeen:
         """Install the artefact on the server if it is not there, and start the instance. Returns once the process
         exists; health is asked for separately. A running instance of this id is left as it is; a stopped one is
@@ -284,6 +288,10 @@ class Databases(Protocol):
 
     async def observe(self) -> Sequence[DatabaseSeen]:
         """Every environment's database in every pool that can be reached."""
+
+    async def scripts(self, spec: DatabaseSpec) -> Sequence[ScriptSeen]:
+        """Those of one database as `observe` has them, at a cost that does not grow with the number of others. PR401
+        when the database is not there, PR404 when its pool does not answer."""
 
     async def create(self, spec: DatabaseSpec) -> None:
         """A database and a role of its own, without a password, which no other environment's role can enter."""

@@ -148,11 +148,8 @@ class Activities:
         spec = _database(target)
 
         async def act() -> dict[str, Any]:
-            seen = {one.environment: one for one in await self._platform.databases.observe()}
-            there = seen.get(target.environment)
-            if there is None:
-                raise PlatformError("PR401", f"the database of {target.environment}", value="is not there")
-            due = await self._artefacts.scripts_due(target.artefact, there.scripts)
+            recorded = await self._platform.databases.scripts(spec)
+            due = await self._artefacts.scripts_due(target.artefact, recorded)
             if isinstance(due, Refused):
                 raise PlatformError("PR405", f"the database of {target.environment}", value=due.reason)
             ran = []
@@ -224,8 +221,7 @@ class Activities:
             return Allowed() if why is None else Refused(f"{given.name} is not healthy: {why}")
 
         async def act() -> dict[str, Any]:
-            seen = {one.id: one for one in await self._platform.workloads.observe()}
-            instance = seen.get(given.name)
+            instance = await self._platform.workloads.find(given.name)
             if instance is None:
                 raise PlatformError("PR401", given.name, value="is not on any server")
             await self._platform.traffic.admit(environment, given.name, instance.address, instance.port)
@@ -367,7 +363,7 @@ class Activities:
     # -- what every step does -----------------------------------------------------------------------------------
 
     async def _scene(self, given: steps.StepInput) -> _Scene:
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             change = await store.change(connection, given.change)
         if change is None:
             # Trying again will not bring it: somebody spoke to Temporal, and nobody to Plantroom.
@@ -381,7 +377,7 @@ class Activities:
             return _Scene(change, target, None)
 
     async def _may(self, given: steps.StepInput) -> Verdict:
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             change = await store.change(connection, given.change)
         if change is None or change.state is not ChangeState.OPEN:
             return Refused(f"the change {given.change} is not open")
@@ -392,9 +388,9 @@ class Activities:
         allowed = await self._may(given)
         if not isinstance(allowed, Allowed):
             return allowed
-        seen = {one.id: one.environment for one in await self._platform.workloads.observe()}
+        seen = await self._platform.workloads.find(given.name)
         environment = scene.change.environment
-        if seen.get(given.name, environment) != environment or given.name in _wanted(scene):
+        if (seen is not None and seen.environment != environment) or given.name in _wanted(scene):
             return Refused(f"{given.name} is not what {environment} is to be rid of")
         return Allowed()
 

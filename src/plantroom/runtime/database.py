@@ -50,6 +50,13 @@ class Database:
             yield connection
 
     @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """For statements that only read and need not see the same instant: without a transaction around them, which
+        would take longer than most of them."""
+        async with self._engine.connect() as connection:
+            yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
         """A connection for several transactions, as a lock that outlives one needs."""
         async with self._engine.connect() as connection:

@@ -8,6 +8,7 @@ result or an activity that is not sealed with this key fails to open, and nothin
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -55,8 +56,10 @@ def converter(key_file: Path) -> DataConverter:
     """Temporal's own converter behind the seal. The key is made when there is none, and only its owner can read it."""
     if not key_file.exists():
         key_file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = key_file.with_name(f".{key_file.name}.{os.getpid()}")
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        # Made under a name of its own, mode 0600.
+        descriptor, name = tempfile.mkstemp(dir=key_file.parent)
+        temporary = Path(name)
+        with open(descriptor, "wb") as file:
             file.write(os.urandom(_KEY_BYTES))
         try:
             # Whoever is first makes it; a link, unlike a rename, never replaces.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -24,6 +25,9 @@ from plantroom.runtime.clock import Clock, stamp
 from plantroom.runtime.database import Database
 
 WEB = "web"
+
+_AT_ONCE = 8
+"""Environments whose health is asked for at the same time when a ring is judged."""
 
 _ON_IT = (TargetState.CHANGING, TargetState.DONE, TargetState.GOING_BACK)
 """The states in which an environment has the release, or may have it."""
@@ -137,7 +141,13 @@ class Activities:
             declared = await rollout_store.targets(connection)
         verdict = policy.soaked(ring, targets, self._clock())
         if isinstance(verdict, Allowed):
-            seen = [await self._health(one, declared[one.environment][0]) for one in targets]
+            slots = asyncio.Semaphore(_AT_ONCE)
+
+            async def look(one: TrainTarget) -> Health:
+                async with slots:
+                    return await self._health(one, declared[one.environment][0])
+
+            seen = await asyncio.gather(*(look(one) for one in targets))
             verdict = policy.judge(ring, seen)
         name = type(verdict).__name__.lower()
         now = stamp(self._clock())

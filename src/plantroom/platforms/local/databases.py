@@ -120,6 +120,10 @@ class LocalDatabases:
         parts = await asyncio.gather(*(self._in(pool) for pool in self.pools() if pool.cluster.alive()))
         return sorted((seen for part in parts for seen in part), key=lambda seen: (seen.pool, seen.environment))
 
+    async def scripts(self, spec: DatabaseSpec) -> Sequence[ScriptSeen]:
+        async with self._pool(spec.pool).connected(database_name(spec.environment)) as inside:
+            return await _recorded(inside)
+
     async def create(self, spec: DatabaseSpec) -> None:
         pool, name = self._pool(spec.pool), database_name(spec.environment)
         role = sql.Identifier(name)
@@ -221,13 +225,12 @@ class LocalDatabases:
             async with limit:
                 try:
                     async with pool.connected(name) as inside:
-                        scripts = await (await inside.execute(RECORDED)).fetchall()
+                        scripts = await _recorded(inside)
                 except PlatformError as error:
                     if error.code == "PR401":
                         return None
                     raise
-            seen = tuple(ScriptSeen(release, digest) for release, digest in scripts)
-            return DatabaseSeen(pool.name, mark.removeprefix(_MARK), seen)
+            return DatabaseSeen(pool.name, mark.removeprefix(_MARK), scripts)
 
         found = await asyncio.gather(*(look(name, mark) for name, mark in rows))
         return [seen for seen in found if seen is not None]
@@ -272,6 +275,11 @@ async def _start(pool: Pool) -> None:
 
 async def _first(connection: AsyncConnection[tuple[Any, ...]], query: str, *values: str) -> tuple[Any, ...] | None:
     return await (await connection.execute(query.encode(), values)).fetchone()
+
+
+async def _recorded(inside: AsyncConnection[tuple[Any, ...]]) -> tuple[ScriptSeen, ...]:
+    rows = await (await inside.execute(RECORDED)).fetchall()
+    return tuple(ScriptSeen(release, digest) for release, digest in rows)
 
 
 def _to_disk(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,8 @@ WORDS_OF_HEALTH = 200
 """Characters of an unhealthy answer that are passed on: enough for a reason, too few for a page."""
 STOP_MARGIN_S = 5.0
 """Beyond its grace: for the supervisor to notice, kill and reap."""
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Health is asked over plain HTTP; made once, since a client would make one of its own for every question."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 
 
@@ -39,6 +42,13 @@ class LocalWorkloads:
     async def observe(self) -> Sequence[InstanceSeen]:
         parts = await asyncio.gather(*(self._on(server) for server in self._machines.servers()))
         return sorted((seen for part in parts for seen in part), key=lambda seen: seen.id)
+
+    async def find(self, instance: str) -> InstanceSeen | None:
+        found = next(self._find(instance), None)
+        if found is None:
+            return None
+        server, record = found
+        return _seen(record, await self._state(server, instance), server)
 
     async def start(self, spec: InstanceSpec) -> InstanceSeen:
         if not _ID.fullmatch(spec.id):
@@ -172,7 +182,7 @@ async def _tolerating(code: Fault, server: Server, method: str, *arguments: Any)
 
 async def _ask(url: str) -> str | None:
     try:
-        async with httpx.AsyncClient(verify=False, trust_env=False, timeout=HEALTH_TIMEOUT_S) as client:
+        async with httpx.AsyncClient(verify=_NO_TLS, trust_env=False, timeout=HEALTH_TIMEOUT_S) as client:
             answer = await client.get(url)
     except httpx.TransportError as error:
         return f"{url}: {type(error).__name__} {error}".rstrip()

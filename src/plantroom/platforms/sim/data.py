@@ -64,6 +64,9 @@ class SimDatabases:
             for environment, scripts in sorted(pool.databases.items())
         ]
 
+    async def scripts(self, spec: DatabaseSpec) -> Sequence[ScriptSeen]:
+        return tuple(self._database(spec))
+
     async def create(self, spec: DatabaseSpec) -> None:
         def change() -> bool:
             databases = self._pool(spec).databases

@@ -97,6 +97,10 @@ class SimWorkloads:
     async def observe(self) -> Sequence[InstanceSeen]:
         return [_instance_seen(instance) for _, instance in sorted(self._machines.instances.items())]
 
+    async def find(self, instance: str) -> InstanceSeen | None:
+        there = self._machines.instances.get(instance)
+        return None if there is None else _instance_seen(there)
+
     async def start(self, spec: InstanceSpec) -> InstanceSeen:
         def change() -> bool:
             server = self._machines.servers.get(spec.server)
