@@ -10,6 +10,8 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from bench.record import row, write
 from bench.rollout_ansible import Peer, install
@@ -30,8 +32,16 @@ def say(text: str) -> None:
     print(f"[{time.monotonic() - _BEGAN:5.0f} s] {text}", flush=True)
 
 
-async def releases(made: House) -> list[tuple[float, Bound, float]]:
-    """Makespan, bound and CPU seconds of each release."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One release. Seconds; `cpu` by who used it."""
+
+    makespan: float
+    bound: Bound
+    cpu: Mapping[str, float]
+
+
+async def releases(made: House) -> list[Run]:
     found = []
     for version in RELEASES:
         made.timed.times.clear()
@@ -39,7 +49,7 @@ async def releases(made: House) -> list[tuple[float, Bound, float]]:
         makespan = await made.release(version, say)
         cpu = {name: after - used.get(name, 0.0) for name, after in seconds_used(made.parts()).items()}
         least = bound(made.timed.times.calls, CONCURRENCY)
-        found.append((makespan, least, sum(cpu.values())))
+        found.append(Run(makespan, least, cpu))
         say(
             f"{version}: {makespan:.1f} s; bound {least.least:.1f} s (longest environment {least.critical:.1f} s, work"
             f" {least.work:.1f} s in {least.calls} calls, of which the applications' own start {least.starts:.1f} s)"
@@ -61,23 +71,26 @@ async def measure(environments: int, *, peer: bool) -> None:
             install()
             say("the same steps by a playbook")
             theirs = await Peer(made, RELEASES[-1], CONCURRENCY).run(say)
-    makespans = [makespan for makespan, _, _ in runs]
-    middle = sorted(runs, key=lambda run: run[0])[len(runs) // 2]
+    makespans = [run.makespan for run in runs]
+    middle = sorted(runs, key=lambda run: run.makespan)[len(runs) // 2]
     about = f"{environments} environments, {INSTANCES} instances each, concurrency {CONCURRENCY}: "
+    least = middle.bound
+    users = ", ".join(f"{name} {seconds:.1f}" for name, seconds in sorted(middle.cpu.items(), key=lambda one: -one[1]))
     rows = [
         row(
             "rollout.bound",
-            about + "makespan of a release over max(longest environment, work / concurrency) of that run's port calls",
+            f"{about}makespan of a release over max(longest environment {least.critical:.1f} s, work {least.work:.1f} s /"
+            f" concurrency) of the {least.calls} port calls of that very run, each as long as it took there",
             makespans,
-            ("bound", middle[1].least),
+            ("bound", least.least),
             unit="s",
             better="lower",
         ),
         row(
             "rollout.cpu",
-            about + "what limits it: CPU seconds of everything that took part, over makespan x cores",
-            [cpu for _, _, cpu in runs],
-            ("makespan x cores", middle[0] * (os.cpu_count() or 1)),
+            f"{about}what limits it: CPU seconds of all that took part ({users}) over makespan x cores",
+            [sum(run.cpu.values()) for run in runs],
+            ("makespan x cores", middle.makespan * (os.cpu_count() or 1)),
             unit="s",
             better="lower",
         ),

@@ -67,7 +67,7 @@ def core(
     database = Database(settings.database_url)
     ledger = Ledger(database, settings.home / "ledger", ORIGIN, now)
     catalogue = Catalogue(artefacts(settings))
-    courier = courier or TemporalCourier(settings.temporal_address, settings.temporal_namespace)
+    courier = courier or TemporalCourier(settings.temporal_address, settings.temporal_namespace, settings.temporal_key)
     tenancy = TenancyService(database, ledger, estate, catalogue, courier, now)
     trains = TrainService(database, ledger, tenancy, catalogue, courier, now)
     return Core(settings, database, ledger, catalogue, courier, tenancy, trains)

@@ -24,6 +24,7 @@ from plantroom.delivery.trains import steps as trains
 from plantroom.platforms.contract import DatabaseSpec
 from plantroom.rollout import steps as rollout
 from plantroom.rollout.model import Target
+from plantroom.runtime.seal import converter
 from plantroom.runtime.temporal import TASK_QUEUE
 
 CLIENTS = {"alder": "pilot", "birch": "general"}
@@ -211,9 +212,20 @@ def speak(house: House, words: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(words)
 
 
+async def insider(house: House) -> Client:
+    """The worst case: who can speak to Temporal, and has stolen the key that seals what Plantroom says there."""
+    settings = house.settings()
+    return await Client.connect(settings.temporal_address or "", data_converter=converter(settings.temporal_key))
+
+
+async def stranger(house: House) -> Client:
+    """Any user of this machine."""
+    return await Client.connect(house.settings().temporal_address or "")
+
+
 async def start(house: House, kind: str, given: Any, id: str, wait_s: float = 30) -> str:
     """Start a workflow as anybody on the machine can; how it ended."""
-    client = await Client.connect(house.settings().temporal_address or "")
+    client = await insider(house)
     handle = await client.start_workflow(kind, given, id=id, task_queue=TASK_QUEUE)
     try:
         async with asyncio.timeout(wait_s):
@@ -257,6 +269,45 @@ def test_workflows_of_what_has_ended_change_nothing(house: House) -> None:
     assert state(house) == before
 
 
+async def words_of_a_stranger(house: House, change: str) -> str:
+    """A workflow of Plantroom's and a step of Plantroom's, both with words that are not sealed; what the step said."""
+    client = await stranger(house)
+    forged = await client.start_workflow(trains.WORKFLOW, trains.TrainInput("two", 1), id="st", task_queue=TASK_QUEUE)
+    async with Worker(client, task_queue="stranger", workflows=[Forged], workflow_runner=UnsandboxedWorkflowRunner()):
+        given = rollout.StepInput(change, "back", "")
+        try:
+            await client.execute_workflow(Forged.run, args=[rollout.ROUTE, given], id="st-2", task_queue="stranger")
+        except WorkflowFailureError as error:
+            cause: BaseException = error
+            while cause.__cause__ is not None:
+                cause = cause.__cause__
+            told = str(cause)
+    description = await forged.describe()
+    assert description.status is not None
+    assert description.status.name == "RUNNING", "nobody takes it up"
+    await forged.terminate("the test is over")
+    return told
+
+
+def test_the_words_of_a_stranger_are_not_even_read(house: House) -> None:
+    before = state(house)
+    change = str(house.rows("SELECT key FROM change ORDER BY key")[0][0])
+    assert "PR603" in speak(house, words_of_a_stranger(house, change))
+    assert state(house) == before
+
+
+async def overheard(house: House) -> bytes:
+    history = await (await stranger(house)).get_workflow_handle("train-two").fetch_history()
+    return b"".join(event.SerializeToString() for event in history.events)
+
+
+def test_a_stranger_overhears_no_more_than_names(house: House) -> None:
+    heard = speak(house, overheard(house))
+    assert b"train-two" in heard
+    assert b"unhealthy" not in heard
+    assert b"plantroom-sealed" in heard
+
+
 STEPS = (
     (rollout.STOP, "birch"),
     (rollout.DRAIN, "birch"),
@@ -285,7 +336,7 @@ class Forged:
 
 
 async def forge(house: House, change: str, instances: dict[str, str]) -> list[rollout.StepResult]:
-    client = await Client.connect(house.settings().temporal_address or "")
+    client = await insider(house)
     found = []
     async with Worker(client, task_queue="forger", workflows=[Forged], workflow_runner=UnsandboxedWorkflowRunner()):
         for place, (verb, whose) in enumerate(STEPS):
@@ -300,7 +351,7 @@ async def forge(house: House, change: str, instances: dict[str, str]) -> list[ro
 
 async def disturb(house: House, train: str) -> None:
     """A signal nobody asked for, and a second and a third workflow of the same train that want to begin at the end."""
-    client = await Client.connect(house.settings().temporal_address or "")
+    client = await insider(house)
     for _ in range(5):
         await client.get_workflow_handle(f"train-{train}").signal(trains.ABORT)
         await asyncio.sleep(0.1)
@@ -365,7 +416,7 @@ def observed(house: House) -> Any:
 
 
 async def terminate(house: House, id: str) -> None:
-    client = await Client.connect(house.settings().temporal_address or "")
+    client = await insider(house)
     await client.get_workflow_handle(id).terminate("by a stranger")
 
 

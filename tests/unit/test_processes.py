@@ -88,8 +88,8 @@ def test_one_that_ignores_the_request_is_killed(daemon: Daemon, tmp_path: Path) 
 
 def test_a_child_bound_to_its_parent_ends_with_it() -> None:
     child = (
-        "from plantroom.runtime.processes import bind_to_parent; import time;"
-        "bind_to_parent(); print('bound', flush=True); time.sleep(600)"
+        "from plantroom.runtime.processes import bind_to_parent; import os, time;"
+        "bind_to_parent(os.getppid()); print('bound', flush=True); time.sleep(600)"
     )
     parent = (
         "import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdout=subprocess.PIPE);"
@@ -101,3 +101,11 @@ def test_a_child_bound_to_its_parent_ends_with_it() -> None:
         assert started_at(pid) is not None
         process.kill()
     assert wait_until(lambda: started_at(pid) is None, 5)
+
+
+def test_a_child_whose_parent_ended_before_it_was_bound_ends_at_once() -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    child = f"from plantroom.runtime.processes import bind_to_parent; bind_to_parent({gone.pid}); print('lives on')"
+    done = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")

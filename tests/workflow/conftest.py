@@ -19,6 +19,7 @@ from tests.house import build_tiny, tiny_estate
 
 from plantroom import bootstrap
 from plantroom.platforms.sim import SimPlatform
+from plantroom.runtime.seal import converter
 from plantroom.runtime.settings import Settings
 from plantroom.runtime.temporal import TemporalCourier, worker
 
@@ -112,9 +113,9 @@ def simulate(database_url: str, tmp_path: Path) -> Make:
         platform = platform or SimPlatform()
         clock = Clock()
         async with await WorkflowEnvironment.start_time_skipping(
-            test_server_existing_path=str(TEST_SERVER)
+            test_server_existing_path=str(TEST_SERVER), data_converter=converter(home / "temporal.key")
         ) as environment:
-            courier = TemporalCourier("", "default", environment.client)
+            courier = TemporalCourier("", "default", home / "temporal.key", environment.client)
             settings = Settings(home, database_url, "unused")
             core = bootstrap.core(settings, tmp_path / "estate", courier, clock)
             build_tiny(home, tmp_path / "source", "1.0", "2.0", "3.0")

@@ -19,7 +19,9 @@ async def test_the_history_of_a_night_replays(simulate: Any) -> None:
         async with world.core.database.transaction() as connection:
             changes = [target.change for target in await store.targets(connection, "night")]
         client = world.environment.client
-        replayer = Replayer(workflows=bootstrap.WORKFLOWS, workflow_runner=sandbox())
+        replayer = Replayer(
+            workflows=bootstrap.WORKFLOWS, workflow_runner=sandbox(), data_converter=client.data_converter
+        )
         kinds = []
         for name in ("train-night", *changes):
             history = await client.get_workflow_handle(name).fetch_history()

@@ -39,9 +39,11 @@ def started_at(pid: int) -> int | None:
     return None if fields[_STAT_STATE] in ("Z", "X") else int(fields[_STAT_START])
 
 
-def bind_to_parent() -> None:
-    """End this process, at once, when its parent ends (prctl(2), PR_SET_PDEATHSIG). Exits if the parent has gone."""
-    parent = os.getppid()
+def bind_to_parent(parent: int) -> None:
+    """End this process, at once, when its parent ends (prctl(2), PR_SET_PDEATHSIG). Exits if the parent has gone.
+
+    The parent says who it is: one that was killed while this process began is not to be asked for any more.
+    """
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signals.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         sys.exit(1)

@@ -6,6 +6,7 @@
 | `PLANTROOM_DATABASE_URL` | the control plane's PostgreSQL; its role owns the tables | an embedded one |
 | `PLANTROOM_TEMPORAL_ADDRESS` | `host:port` of Temporal | an embedded one |
 | `PLANTROOM_TEMPORAL_NAMESPACE` | the Temporal namespace | `default` |
+| `PLANTROOM_TEMPORAL_KEY_FILE` | the key that seals what travels through Temporal | one in the home |
 | `PLANTROOM_HAPROXY_SOCKET` | the master socket of an HAProxy of your own | an embedded one |
 | `PLANTROOM_HTTP_PORT`, `PLANTROOM_HTTPS_PORT` | where the balancer listens | free ports, kept from then on |
 | `PLANTROOM_SOCKET_GROUP` | a group whose members may call the API too | nobody but the owner |
@@ -37,11 +38,17 @@ class Settings:
     https_port: int | None = None
     socket_group: int | None = None
     haproxy_socket: Path | None = None
+    temporal_key_file: Path | None = None
 
     @property
     def run(self) -> Path:
         """The directory of sockets."""
         return socket_directory(self.home)
+
+    @property
+    def temporal_key(self) -> Path:
+        """The key that seals what travels through Temporal; API and workers share it, and Temporal does not have it."""
+        return self.temporal_key_file or self.home / "temporal.key"
 
     @property
     def api_socket(self) -> Path:
@@ -68,6 +75,7 @@ def from_environment(home: Path | None = None, environ: Mapping[str, str] = os.e
         https_port=_port(environ, "PLANTROOM_HTTPS_PORT"),
         socket_group=_group(environ, "PLANTROOM_SOCKET_GROUP"),
         haproxy_socket=_path(environ, "PLANTROOM_HAPROXY_SOCKET"),
+        temporal_key_file=_path(environ, "PLANTROOM_TEMPORAL_KEY_FILE"),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client, WorkflowFailureError
@@ -14,6 +15,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from plantroom.kernel.errors import EngineError
+from plantroom.runtime.seal import converter
 
 TASK_QUEUE = "plantroom"
 
@@ -26,13 +28,13 @@ _STICKY_TIMEOUT = timedelta(seconds=1)
 Temporal's default, for the same reason. One that remembers nothing reads the history again, which is short."""
 
 
-async def connect(address: str, namespace: str, patience_s: float = 30) -> Client:
+async def connect(address: str, namespace: str, key_file: Path, patience_s: float = 30) -> Client:
     """Raises EngineError PR806 when Temporal does not answer within `patience_s`."""
     loop = asyncio.get_running_loop()
     until = loop.time() + patience_s
     while True:
         try:
-            return await Client.connect(address, namespace=namespace)
+            return await Client.connect(address, namespace=namespace, data_converter=converter(key_file))
         except (RuntimeError, RPCError) as error:
             if loop.time() >= until:
                 raise EngineError(
@@ -44,9 +46,10 @@ async def connect(address: str, namespace: str, patience_s: float = 30) -> Clien
 class TemporalCourier:
     """Connects when it is first needed, and again after Temporal was away."""
 
-    def __init__(self, address: str, namespace: str, client: Client | None = None) -> None:
+    def __init__(self, address: str, namespace: str, key_file: Path, client: Client | None = None) -> None:
         self._address = address
         self._namespace = namespace
+        self._key_file = key_file
         self._client = client
 
     async def start(self, workflow: str, given: object, id: str) -> None:
@@ -90,7 +93,7 @@ class TemporalCourier:
 
     async def _connected(self) -> Client:
         if self._client is None:
-            self._client = await connect(self._address, self._namespace)
+            self._client = await connect(self._address, self._namespace, self._key_file)
         return self._client
 
 

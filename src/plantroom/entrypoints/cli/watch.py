@@ -128,6 +128,7 @@ class _Up:
             "PLANTROOM_HTTPS_PORT": str(settings.https_port),
         }
         command = [sys.executable, "-m", module, "--home", str(settings.home), "--estate", str(self.estate)]
+        command += ["--parent", str(os.getpid())]
         with (logs / f"{name}.log").open("ab") as log:
             child = subprocess.Popen(
                 command,

@@ -1,4 +1,4 @@
-"""`python -m plantroom.entrypoints.web --home DIR --estate DIR`, started by `plantroom up`."""
+"""`python -m plantroom.entrypoints.web --home DIR --estate DIR --parent PID`, started by `plantroom up`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="plantroom-api")
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--estate", type=Path, required=True)
+    parser.add_argument("--parent", type=int, required=True, help="the process that this one ends with")
     given = parser.parse_args()
-    bind_to_parent()
+    bind_to_parent(given.parent)
     logs.to_standard_error()
     settings = from_environment(given.home)
     app = build(bootstrap.core(settings, given.estate), given.estate)

@@ -1,4 +1,4 @@
-"""`python -m plantroom.entrypoints.worker --home DIR --estate DIR`, started by `plantroom up`."""
+"""`python -m plantroom.entrypoints.worker --home DIR --estate DIR --parent PID`, started by `plantroom up`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ async def run(settings: Settings, estate: Path) -> None:
     core = bootstrap.core(settings, estate)
     hands = bootstrap.hands(core, bootstrap.platform(settings))
     assert settings.temporal_address is not None
-    client = await connect(settings.temporal_address, settings.temporal_namespace, patience_s=120)
+    client = await connect(
+        settings.temporal_address, settings.temporal_namespace, settings.temporal_key, patience_s=120
+    )
     activities = [*hands.rollout.all(), *hands.tenancy.all(), *hands.trains.all()]
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -57,8 +59,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="plantroom-worker")
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--estate", type=Path, required=True)
+    parser.add_argument("--parent", type=int, required=True, help="the process that this one ends with")
     given = parser.parse_args()
-    bind_to_parent()
+    bind_to_parent(given.parent)
     logs.to_standard_error()
     asyncio.run(run(from_environment(given.home), given.estate))
 
