@@ -79,8 +79,8 @@ async def measure(environments: int, *, peer: bool) -> None:
     rows = [
         row(
             "rollout.bound",
-            f"{about}makespan of a release over max(longest environment {least.critical:.1f} s, work {least.work:.1f} s /"
-            f" concurrency) of the {least.calls} port calls of that very run, each as long as it took there",
+            f"{about}makespan of a release over max(longest environment {least.critical:.1f} s, work {least.work:.1f} s"
+            f" / concurrency) of the {least.calls} port calls of that very run, each as long as it took there",
             makespans,
             ("bound", least.least),
             unit="s",

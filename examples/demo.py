@@ -281,6 +281,9 @@ class Demo:
         if self.up is not None:
             self.command("down")
             self.up.wait(20)
+        # Unpacked artefacts are read-only, directories included.
+        for directory in [path for path in self.home.rglob("*") if path.is_dir() and not path.is_symlink()]:
+            directory.chmod(0o700)
         shutil.rmtree(self.home, ignore_errors=True)
 
 

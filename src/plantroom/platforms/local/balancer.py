@@ -309,11 +309,12 @@ def _connections() -> int:
 
 
 def _worker_account() -> tuple[int, int] | None:
-    """Started by root, the workers, who read what clients send, are nobody."""
+    """Started by root, the workers, who read what clients send, get an account that has nothing else: not `nobody`, as
+    which the embedded PostgreSQL runs then."""
     if os.geteuid() != 0:
         return None
-    nobody = pwd.getpwnam("nobody")
-    return nobody.pw_uid, nobody.pw_gid
+    account = pwd.getpwnam("daemon")
+    return account.pw_uid, account.pw_gid
 
 
 def _ended(worker: int) -> PlatformError:
