@@ -21,7 +21,7 @@ demo: $(READY) ## the main job on embedded engines: six clients, a release night
 	@$(BIN)/python examples/demo.py $(if $(KEEP),--keep)
 
 test: $(READY) ## all tests
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY) ## ruff, mypy strict, import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
@@ -29,8 +29,11 @@ lint: $(READY) ## ruff, mypy strict, import contracts
 format: $(READY) ## put the code into form
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
+# A piece of a bench has its name and an underscore.
+BENCHES := $(foreach b,$(basename $(notdir $(wildcard bench/*.py))),$(if $(findstring _,$(b))$(filter record,$(b)),,$(b)))
+
 bench: $(READY) ## benchmarks against a peer or a limit (ONLY=plan runs one)
-	@for b in $(if $(ONLY),$(ONLY),$(basename $(notdir $(filter-out bench/__init__.py bench/record.py,$(wildcard bench/*.py))))); do \
+	@for b in $(if $(ONLY),$(ONLY),$(BENCHES)); do \
 		$(BIN)/python -m bench.$$b || exit 1; done
 
 clean: ## remove the virtual environment and caches

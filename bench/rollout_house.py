@@ -139,7 +139,7 @@ async def house(clients: int, concurrency: int, *versions: str) -> AsyncIterator
             timed = TimedPlatform(platform)
             hands = bootstrap.hands(core, timed.as_platform())
             assert settings.temporal_address is not None
-            client = await connect(settings.temporal_address, settings.temporal_namespace)
+            client = await connect(settings.temporal_address, settings.temporal_namespace, settings.temporal_key)
             activities = [*hands.rollout.all(), *hands.tenancy.all(), *hands.trains.all()]
             async with worker(client, bootstrap.WORKFLOWS, activities):
                 yield House(settings, core, platform, timed, engines)

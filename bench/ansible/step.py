@@ -8,27 +8,28 @@ import socket
 import sys
 import time
 import xmlrpc.client
+from typing import Any
 
 
 class Unix(xmlrpc.client.Transport):
     """XML-RPC over a Unix socket."""
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         super().__init__()
         self.path = path
 
-    def make_connection(self, _host):
+    def make_connection(self, _host: object) -> http.client.HTTPConnection:
         made = http.client.HTTPConnection("localhost")
         made.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         made.sock.connect(self.path)
         return made
 
 
-def supervisor(path):
+def supervisor(path: str) -> Any:
     return xmlrpc.client.ServerProxy("http://localhost", transport=Unix(path)).supervisor
 
 
-def start(path, conf, name, port, release, store, app, python):
+def start(path: str, conf: str, name: str, port: str, release: str, store: str, app: str, python: str) -> None:
     """Write the program and have the supervisor start it; one that is there already is left alone."""
     os.makedirs(store, exist_ok=True)
     with open(conf, "w", encoding="utf-8") as file:
@@ -45,7 +46,7 @@ def start(path, conf, name, port, release, store, app, python):
         server.startProcess(name, False)
 
 
-def stop(path, conf, name):
+def stop(path: str, conf: str, name: str) -> None:
     if os.path.exists(conf):
         os.unlink(conf)
     server = supervisor(path)
@@ -56,7 +57,7 @@ def stop(path, conf, name):
         server.removeProcessGroup(name)
 
 
-def haproxy(path, command):
+def haproxy(path: str, command: str) -> str:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.connect(path)
         connection.sendall(f"@1 {command}\n".encode())
@@ -64,7 +65,7 @@ def haproxy(path, command):
         return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
 
 
-def admit(path, backend, name, port):
+def admit(path: str, backend: str, name: str, port: str) -> None:
     there = haproxy(path, f"show servers state {backend}")
     if f" {name} " not in there:
         haproxy(path, f"add server {backend}/{name} 127.0.0.1:{port} check inter 500ms fall 2 rise 1 weight 1")
@@ -74,11 +75,11 @@ def admit(path, backend, name, port):
         sys.exit(said)
 
 
-def drain(path, backend, name):
+def drain(path: str, backend: str, name: str) -> None:
     haproxy(path, f"set server {backend}/{name} state drain")
 
 
-def sessions(path, backend, name):
+def sessions(path: str, backend: str, name: str) -> None:
     """Prints how many the server has."""
     for line in haproxy(path, f"show stat {backend} 4 -1").splitlines():
         fields = line.split(",")
@@ -88,7 +89,7 @@ def sessions(path, backend, name):
     print(0)
 
 
-def remove(path, backend, name):
+def remove(path: str, backend: str, name: str) -> None:
     haproxy(path, f"set server {backend}/{name} state maint")
     haproxy(path, f"shutdown sessions server {backend}/{name}")
     haproxy(path, f"del server {backend}/{name}")

@@ -33,8 +33,6 @@ INVENTED = "0123456789abcdef-alder-production"
 ANOTHER_USER = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another local user")
 OTHERS = ("nobody", "daemon")
 
-pytestmark = pytest.mark.xdist_group("attacks")
-
 
 @pytest.fixture(scope="module")
 def house() -> Iterator[House]:

@@ -23,7 +23,6 @@ def house() -> Iterator[House]:
         made.end()
 
 
-@pytest.mark.xdist_group("night")
 class TestNight:
     """In this order, on one house."""
 

@@ -74,7 +74,6 @@ def changing(house: House, ring: str) -> bool:
     return bool(rows)
 
 
-@pytest.mark.xdist_group("traffic-night")
 def test_no_request_fails_and_no_write_is_lost_with_the_worker_and_up_killed(house: House) -> None:
     environments = house.data("environments")
     assert len(environments) == 6

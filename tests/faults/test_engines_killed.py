@@ -13,6 +13,5 @@ def season() -> Iterator[Season]:
     yield from a_season("engines")
 
 
-@pytest.mark.xdist_group("season-engines")
 class TestEnginesKilled(SeasonOfKills):
     pass

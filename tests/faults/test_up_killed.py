@@ -13,6 +13,5 @@ def season() -> Iterator[Season]:
     yield from a_season("up")
 
 
-@pytest.mark.xdist_group("season-up")
 class TestUpKilled(SeasonOfKills):
     pass

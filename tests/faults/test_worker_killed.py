@@ -13,6 +13,5 @@ def season() -> Iterator[Season]:
     yield from a_season("worker")
 
 
-@pytest.mark.xdist_group("season-worker")
 class TestWorkerKilled(SeasonOfKills):
     pass
