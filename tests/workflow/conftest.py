@@ -128,8 +128,10 @@ def simulate(database_url: str, tmp_path: Path) -> Make:
             world.declare(estate)
             # No cache: every task replays its history from the start, which finds what is not deterministic.
             try:
-                async with worker(environment.client, bootstrap.WORKFLOWS, activities, cached=0):
-                    yield world
+                # Time goes on only when a test says so, not whenever something waits for a result.
+                with environment.auto_time_skipping_disabled():
+                    async with worker(environment.client, bootstrap.WORKFLOWS, activities, cached=0):
+                        yield world
             finally:
                 await core.database.close()
 
