@@ -19,12 +19,12 @@ import yaml
 from bench.rollout_timing import TimedPlatform
 
 from plantroom import bootstrap
-from plantroom.platforms.local import LocalPlatform
+from plantroom.platforms.local.platform import LocalPlatform
 from plantroom.runtime.engines import Engines, EngineState
 from plantroom.runtime.settings import Settings
 from plantroom.runtime.temporal import connect, worker
 
-TINY = Path(__file__).parent.parent / "tests" / "apps" / "tiny"
+INSTANT = Path(__file__).parent / "instant"
 ACTOR = "bench"
 _LOOK_S = 0.2
 _NEWS_S = 5.0
@@ -40,7 +40,7 @@ def estate(clients: int, concurrency: int) -> dict[str, Any]:
         "server_pools": {"main": {"region": "here", "servers": 2, "memory_mib": 65536, "cpus": 64}},
         "database_pools": {"data": {"region": "here"}},
         "applications": {
-            "tiny": {"release": "1.0", "processes": {"web": {"instances": 2, "memory_mib": 32, "cpus": 0.05}}}
+            "instant": {"release": "1.0", "processes": {"web": {"instances": 2, "memory_mib": 32, "cpus": 0.05}}}
         },
         "rings": [{"name": "all", "concurrency": concurrency, "soak": "0s"}],
         "clients": {
@@ -48,7 +48,7 @@ def estate(clients: int, concurrency: int) -> dict[str, Any]:
                 "ring": "all",
                 "environments": {
                     "production": {
-                        "application": "tiny",
+                        "application": "instant",
                         "database_pool": "data",
                         "hosts": [f"c{number:02}.bench.test"],
                     }
@@ -60,14 +60,13 @@ def estate(clients: int, concurrency: int) -> dict[str, Any]:
 
 
 def build(settings: Settings, sources: Path, *versions: str) -> None:
-    """Artefacts of the tests' tiny application without its worker process, the same code under each version."""
+    """Artefacts of the instant application, the same code under each version."""
     for version in versions:
         source = sources / version
-        shutil.copytree(TINY, source, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(INSTANT, source, ignore=shutil.ignore_patterns("__pycache__"))
         definition = source / "plantroom.app.yaml"
-        lines = [line for line in definition.read_text().splitlines() if not line.lstrip().startswith("worker:")]
-        text = "\n".join(lines).replace("VERSION", version).replace("PYTHON", sys.executable)
-        definition.write_text(f"{text}\n" if version == "1.0" else f'{text}\n  from: "1.0"\n')
+        text = definition.read_text().replace("VERSION", version).replace("PYTHON", sys.executable)
+        definition.write_text(text if version == "1.0" else f'{text}  from: "1.0"\n')
         bootstrap.artefacts(settings).build(source)
 
 

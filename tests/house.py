@@ -21,7 +21,7 @@ import yaml
 
 from plantroom import bootstrap
 from plantroom.delivery.artefacts.service import Artefacts
-from plantroom.platforms.local import LocalPlatform
+from plantroom.platforms.local.platform import LocalPlatform
 from plantroom.runtime.engines import Engines
 from plantroom.runtime.settings import Settings
 

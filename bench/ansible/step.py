@@ -34,7 +34,7 @@ def start(path: str, conf: str, name: str, port: str, release: str, store: str, 
     os.makedirs(store, exist_ok=True)
     with open(conf, "w", encoding="utf-8") as file:
         file.write(
-            f"[program:{name}]\ncommand = {python} -S app.py web {port}\ndirectory = {app}\n"
+            f"[program:{name}]\ncommand = {python} -I -S app.py {port}\ndirectory = {app}\n"
             f'environment = PLANTROOM_RELEASE="{release}",FILE_STORE="{store}"\n'
             "autorestart = true\nstopsignal = TERM\nstopwaitsecs = 5\nredirect_stderr = true\n"
         )

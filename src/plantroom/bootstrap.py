@@ -15,7 +15,8 @@ from plantroom.delivery.trains.service import TrainService
 from plantroom.kernel.errors import EngineError
 from plantroom.ledger.service import Journal, Ledger
 from plantroom.platforms.contract import Platform
-from plantroom.platforms.local import LocalPlatform, LocalPorts
+from plantroom.platforms.local.balancer import LocalPorts
+from plantroom.platforms.local.platform import LocalPlatform
 from plantroom.rollout import activities as rollout_activities
 from plantroom.rollout import workflow as rollout_workflow
 from plantroom.rollout.service import Reconciler

@@ -13,7 +13,8 @@ import pytest
 from tests.contract.workshop import MISSING, POOL, SERVERS, TinyArtefacts, server
 
 from plantroom.platforms.contract import DatabasePoolSpec, Platform
-from plantroom.platforms.local import LocalPlatform, LocalPorts
+from plantroom.platforms.local.balancer import LocalPorts
+from plantroom.platforms.local.platform import LocalPlatform
 from plantroom.platforms.sim import SimPlatform
 
 

@@ -15,8 +15,8 @@ from tests.contract.workshop import POOL, database, environment, script, until
 
 from plantroom.kernel.errors import PlatformError
 from plantroom.platforms.contract import DatabasePoolSpec, DatabaseSpec
-from plantroom.platforms.local import LocalPlatform
 from plantroom.platforms.local.databases import LONGEST_NAME, database_name
+from plantroom.platforms.local.platform import LocalPlatform
 
 pytestmark = pytest.mark.embedded
 

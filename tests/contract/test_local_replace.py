@@ -10,7 +10,7 @@ import pytest
 from tests.contract.conftest import Home
 from tests.contract.workshop import SERVERS, environment, instance, route, until
 
-from plantroom.platforms.local import LocalPlatform
+from plantroom.platforms.local.platform import LocalPlatform
 
 pytestmark = pytest.mark.embedded
 

@@ -16,7 +16,7 @@ from tests.contract.workshop import WORKER, environment, instance, server, until
 
 from plantroom.kernel.errors import PlatformError
 from plantroom.platforms.contract import InstanceSeen, ProcessKind, ProcessSpec, Running, SecretRef
-from plantroom.platforms.local import LocalPlatform
+from plantroom.platforms.local.platform import LocalPlatform
 
 pytestmark = pytest.mark.embedded
 

@@ -30,7 +30,7 @@ SEEDS = {
     "stores": ("delivery/trains/store.py", "from plantroom.rollout import store"),
     "commands": ("delivery/trains/cli.py", "from plantroom.delivery.trains import service"),
     "routes": ("delivery/trains/api.py", "from plantroom.delivery.trains import store"),
-    "wiring": ("entrypoints/web/app.py", "from plantroom.platforms.local import LocalPlatform"),
+    "wiring": ("entrypoints/web/app.py", "from plantroom.platforms.local.platform import LocalPlatform"),
 }
 """For each contract a file, and a line that breaks it."""
 

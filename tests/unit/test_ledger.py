@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from plantroom.kernel.errors import LedgerError, PlatformError
@@ -140,6 +141,30 @@ def independent_check(proof: dict[str, Any]) -> bool:
     return at == base64.b64decode(root)
 
 
+async def test_the_leaf_that_the_database_makes_is_the_entrys_own(ledger: Ledger, database: Database) -> None:
+    """Whatever the words are: the database puts the number between two halves of the canonical bytes."""
+    words = ['"seq":0,', "é\u2028\\", "a\nb", "", '{"seq":1}']
+    async with database.transaction() as connection:
+        for number, word in enumerate(words * 3):
+            payload = {"seq": number, "word": word, "list": [word, None, True]}
+            await ledger.append(connection, Draft(word, word, word, Phase.NOTE, f"{number}{word}", payload))
+    stored = await ledger.all()
+    assert [item.entry.seq for item in stored] == list(range(15))
+    assert [item.leaf for item in stored] == [item.entry.leaf() for item in stored]
+
+
+async def test_a_connection_that_the_server_ended_is_not_used(database: Database, database_url: str) -> None:
+    async def backend() -> int:
+        async with database.reading() as connection:
+            return int((await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+
+    first = await backend()
+    assert await backend() == first
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute("SELECT pg_terminate_backend(%s, 5000)", [first])
+    assert await backend() != first
+
+
 def test_a_tree_that_grows_has_the_root_of_the_tree_over_its_leaves() -> None:
     """Against the definition of RFC 6962, section 2.1, written out."""
 
@@ -204,7 +229,7 @@ async def test_what_will_not_go_away_and_what_is_refused_are_outcomes(ledger: Le
     async def act() -> dict[str, Any]:
         raise PlatformError("PR405", "it", value="is broken")
 
-    async def no() -> Verdict:
+    async def no(_: object) -> Verdict:
         return Refused("not now")
 
     failed = await journal.step(key="a", actor="ada", verb="t", subject="x", detail={}, act=act)

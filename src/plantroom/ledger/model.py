@@ -37,6 +37,19 @@ class Draft:
     key: str
     payload: Mapping[str, Any]
 
+    def around_place(self, at: str) -> tuple[bytes, bytes]:
+        """The canonical bytes of the entry that this becomes, before and after its `seq`, which is given where it is
+        written: in their order, `seq` comes after the first five fields and before the last two."""
+        before = {
+            "actor": self.actor,
+            "at": at,
+            "key": self.key,
+            "payload": dict(self.payload),
+            "phase": self.phase.value,
+        }
+        after = {"subject": self.subject, "verb": self.verb}
+        return canonical(before)[:-1] + b',"seq":', b"," + canonical(after)[1:]
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -23,7 +23,7 @@ from plantroom.kernel.verdict import Allowed, Verdict
 from plantroom.ledger import policy, store
 from plantroom.ledger.model import CHECKPOINT_EVERY, Checkpoint, Draft, Entry, Phase, Stored, Verification
 from plantroom.runtime.clock import Clock, stamp
-from plantroom.runtime.database import Database
+from plantroom.runtime.database import Database, together
 from plantroom.runtime.faults import FaultPoint, Faults
 
 _AGAIN = frozenset({"PR403", "PR404"})
@@ -49,8 +49,8 @@ class Ledger:
         self._clock = clock
 
     # The caller's transaction: the entry and the state that it speaks of are written together, or neither is.
-    async def append(self, connection: AsyncConnection, *drafts: Draft) -> list[Entry]:
-        return await store.append(connection, drafts, stamp(self._clock()))
+    async def append(self, connection: AsyncConnection, *drafts: Draft) -> None:
+        await store.append(connection, drafts, stamp(self._clock()))
 
     async def latest(self, limit: int, subject: str | None = None) -> list[Stored]:
         async with self._database.transaction() as connection:
@@ -149,34 +149,32 @@ class Journal:
         subject: str,
         detail: dict[str, Any],
         act: Callable[[], Awaitable[dict[str, Any]]],
-        judge: Callable[[], Awaitable[Verdict]] | None = None,
+        judge: Callable[[AsyncConnection], Awaitable[Verdict]] | None = None,
         record: Callable[[AsyncConnection, StepOutcome], Awaitable[None]] | None = None,
     ) -> StepOutcome:
-        """Do `act` once for `key`. `record` writes state in the transaction of the outcome.
+        """Do `act` once for `key`. `record` writes state in the transaction of the outcome; `judge` may read.
 
         A refusal by `judge` and a `PlatformError` that will not go away by itself are outcomes too (not done).
         Raises the PlatformError when it is worth trying again (busy, unreachable); nothing is recorded then.
         """
-        async with self._locked(key) as connection:
-            there = await store.phases(connection, key)
+        async with self._open(key) as (connection, there):
             recorded = _outcome(there.get(Phase.OUTCOME))
             if recorded is not None:
-                await connection.rollback()
                 return recorded
-            verdict: Verdict = Allowed() if judge is None else await judge()
+            verdict: Verdict = Allowed() if judge is None else await judge(connection)
             if not isinstance(verdict, Allowed):
                 outcome = StepOutcome(False, verdict.reason, {})
             else:
                 if Phase.INTENT not in there:
                     await self._ledger.append(connection, Draft(actor, verb, subject, Phase.INTENT, key, detail))
-                await connection.commit()
                 outcome = await self._act(verb, key, act)
             payload = {"done": outcome.done, "why": outcome.why, "data": outcome.data}
-            # State first: from the append on, every other step of the night waits for this commit.
-            if record is not None:
-                await record(connection, outcome)
-            await self._ledger.append(connection, Draft(actor, verb, subject, Phase.OUTCOME, key, payload))
-            await connection.commit()
+            async with together(connection):
+                await store.close_step(connection, key)
+                # State first: from the append on, every other step of the night waits for this commit.
+                if record is not None:
+                    await record(connection, outcome)
+                await self._ledger.append(connection, Draft(actor, verb, subject, Phase.OUTCOME, key, payload))
             self._strike(verb, key, FaultPoint.AFTER_RECORD)
         return outcome
 
@@ -196,18 +194,16 @@ class Journal:
             self._faults.strike(verb, key, point)
 
     @asynccontextmanager
-    async def _locked(self, key: str) -> AsyncIterator[AsyncConnection]:
-        """A session lock on the key, which goes with the connection when the process dies."""
-        async with self._database.connection() as connection:
-            await store.lock(connection, key)
+    async def _open(self, key: str) -> AsyncIterator[tuple[AsyncConnection, dict[Phase, Entry]]]:
+        """What there is of a step, and the connection that holds the lock on it. Each statement is its own transaction.
+        The lock goes with the outcome's transaction, and with the connection when anything else ends it."""
+        async with self._database.reading() as connection:
             try:
-                yield connection
+                yield connection, await store.open_step(connection, key)
             except BaseException:
-                # The lock must go in any case, and a broken connection takes it along.
+                # A broken connection takes its locks along.
                 await connection.invalidate()
                 raise
-            await store.unlock(connection, key)
-            await connection.commit()
 
 
 def _outcome(entry: Entry | None) -> StepOutcome | None:

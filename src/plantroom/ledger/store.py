@@ -12,43 +12,46 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from plantroom.kernel.digest import canonical
 from plantroom.ledger.model import Draft, Entry, Phase, Stored
 
-_APPEND_LOCK = 7002
-"""Held to the end of the transaction, so that numbers are without gaps and in the order of commits."""
-
 _COLUMNS = "seq, at, actor, verb, subject, phase, key, payload, leaf"
 
+_APPEND = text("SELECT ledger_append(:at, :actor, :verb, :subject, :phase, :key, :payload, :head, :tail)")
+_OPEN = text(f"SELECT {_COLUMNS} FROM journal_open(:key)")
+_CLOSE = text("SELECT journal_close(:key)")
 
-async def append(connection: AsyncConnection, drafts: Sequence[Draft], at: str) -> list[Entry]:
+
+async def append(connection: AsyncConnection, drafts: Sequence[Draft], at: str) -> None:
     """Give the drafts their places and write them, in the caller's transaction.
 
     Raises sqlalchemy's IntegrityError when a key has that phase already.
     """
-    await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _APPEND_LOCK})
-    first = (await connection.execute(text("SELECT coalesce(max(seq) + 1, 0) FROM ledger_entry"))).scalar_one()
-    entries = [
-        Entry(first + place, at, draft.actor, draft.verb, draft.subject, draft.phase, draft.key, draft.payload)
-        for place, draft in enumerate(drafts)
-    ]
-    await connection.execute(
-        text(
-            f"INSERT INTO ledger_entry ({_COLUMNS})"
-            " VALUES (:seq, :at, :actor, :verb, :subject, :phase, :key, :payload, :leaf)"
-        ),
-        [
-            entry.as_data() | {"payload": canonical(dict(entry.payload)).decode(), "leaf": entry.leaf()}
-            for entry in entries
-        ],
-    )
-    return entries
+    for draft in drafts:
+        head, tail = draft.around_place(at)
+        await connection.execute(
+            _APPEND,
+            {
+                "at": at,
+                "actor": draft.actor,
+                "verb": draft.verb,
+                "subject": draft.subject,
+                "phase": draft.phase.value,
+                "key": draft.key,
+                "payload": canonical(dict(draft.payload)).decode(),
+                "head": head,
+                "tail": tail,
+            },
+        )
 
 
-async def lock(connection: AsyncConnection, key: str) -> None:
-    """A lock of the session on this key; it goes with the connection when the process dies."""
-    await connection.execute(text("SELECT pg_advisory_lock(hashtextextended(:key, 0))"), {"key": key})
+async def open_step(connection: AsyncConnection, key: str) -> dict[Phase, Entry]:
+    """What there is of a step, by phase. Without an outcome the step is locked for this session, until `close_step` or
+    until the connection or its process ends."""
+    entries = [_stored(row).entry for row in await connection.execute(_OPEN, {"key": key})]
+    return {entry.phase: entry for entry in entries}
 
 
-async def unlock(connection: AsyncConnection, key: str) -> None:
-    await connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:key, 0))"), {"key": key})
+async def close_step(connection: AsyncConnection, key: str) -> None:
+    """The step stays locked to the end of the caller's transaction, and no longer."""
+    await connection.execute(_CLOSE, {"key": key})
 
 
 async def find(connection: AsyncConnection, key: str, phase: Phase) -> Entry | None:
@@ -58,13 +61,6 @@ async def find(connection: AsyncConnection, key: str, phase: Phase) -> Entry | N
     )
     row = found.one_or_none()
     return None if row is None else _stored(row).entry
-
-
-async def phases(connection: AsyncConnection, key: str) -> dict[Phase, Entry]:
-    """What there is of a step, by phase."""
-    found = await connection.execute(text(f"SELECT {_COLUMNS} FROM ledger_entry WHERE key = :key"), {"key": key})
-    entries = [_stored(row).entry for row in found]
-    return {entry.phase: entry for entry in entries}
 
 
 async def size(connection: AsyncConnection) -> int:

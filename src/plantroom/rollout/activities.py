@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,11 @@ from plantroom.runtime.database import Database
 
 _LOOK = 0.05
 """Seconds between two looks while waiting: less than most instances need to start, so that it hardly adds to it."""
+
+_SCENES = 1000
+"""Scenes that are remembered; more than changes are ever under way at once."""
+
+_NOT_OPEN = "the change {} is not open"
 
 _LEASE_MARGIN = timedelta(seconds=60)
 """Time a drain's owner has after the drain itself should have ended, before the instance is admitted again."""
@@ -66,6 +72,7 @@ class Activities:
         self._artefacts = artefacts
         self._archive = archive
         self._clock = clock
+        self._scenes: dict[tuple[str, str], _Scene] = {}
 
     def all(self) -> list[Callable[..., Any]]:
         return [
@@ -89,10 +96,9 @@ class Activities:
     @activity.defn(name=steps.PREPARE)
     async def prepare(self, given: steps.StepInput) -> steps.ChangeView:
         """What is to be done, from what is there now."""
-        scene = await self._scene(given)
-        refused = await self._may(given)
-        if isinstance(refused, Refused):
-            return steps.ChangeView(False, refused.reason)
+        scene = await self._read_scene(given)
+        if scene.change.state is not ChangeState.OPEN:
+            return steps.ChangeView(False, _NOT_OPEN.format(given.change))
         forward = given.direction == Direction.FORWARD
         target, artefact = scene.target, scene.artefact
         if target is not None and artefact is None:
@@ -193,7 +199,7 @@ class Activities:
         scene = await self._scene(given)
         _, artefact = scene.side()
         limit = _start_timeout(artefact, given.process)
-        until = time.monotonic() + limit
+        until = time.monotonic() + _allowed(given, limit)
         why = "it was not asked"
         while time.monotonic() < until:
             try:
@@ -202,17 +208,18 @@ class Activities:
                 why = str(error)
             if not why:
                 return steps.StepResult(True)
-            activity.heartbeat()
+            if not given.glance:
+                activity.heartbeat()
             await asyncio.sleep(_LOOK)
-        return steps.StepResult(False, f"{given.name} was not healthy within {limit} s: {why}")
+        return steps.StepResult(False, f"{given.name} was not healthy within {limit} s: {why}", wait=given.glance)
 
     @activity.defn(name=steps.ADMIT)
     async def admit(self, given: steps.StepInput) -> steps.StepResult:
         scene = await self._scene(given)
         environment = scene.change.environment
 
-        async def healthy() -> Verdict:
-            allowed = await self._may(given)
+        async def healthy(connection: AsyncConnection) -> Verdict:
+            allowed = await _may(given, connection)
             if not isinstance(allowed, Allowed):
                 return allowed
             if given.name not in _wanted(scene):
@@ -244,21 +251,22 @@ class Activities:
             if outcome.done:
                 await store.lease(connection, given.name, environment, given.change, "change of release", expires)
 
-        return await self._step(scene, given, steps.DRAIN, {}, act, lambda: self._may_end(scene, given), record)
+        return await self._step(scene, given, steps.DRAIN, {}, act, partial(self._may_end, scene, given), record)
 
     @activity.defn(name=steps.AWAIT_DRAINED)
     async def await_drained(self, given: steps.StepInput) -> steps.StepResult:
         """Looks until nothing is in flight, or the time allowed is over; the instance is stopped either way."""
         scene = await self._scene(given)
         limit = (scene.target or scene.change.target).drain_timeout_s
-        until = time.monotonic() + limit
+        until = time.monotonic() + _allowed(given, limit)
         while True:
             left = await self._platform.traffic.in_flight(scene.change.environment, given.name)
             if left == 0:
                 return steps.StepResult(True)
             if time.monotonic() >= until:
-                return steps.StepResult(True, f"{left} still in flight after {limit} s")
-            activity.heartbeat()
+                return steps.StepResult(True, f"{left} still in flight after {limit} s", wait=given.glance)
+            if not given.glance:
+                activity.heartbeat()
             await asyncio.sleep(_LOOK)
 
     @activity.defn(name=steps.STOP)
@@ -274,8 +282,7 @@ class Activities:
             if outcome.done:
                 await store.release_lease(connection, given.name)
 
-        async with _Beating():
-            return await self._step(scene, given, steps.STOP, {}, act, lambda: self._may_end(scene, given), record)
+        return await self._step(scene, given, steps.STOP, {}, act, partial(self._may_end, scene, given), record)
 
     @activity.defn(name=steps.ARCHIVE)
     async def archive_data(self, given: steps.StepInput) -> steps.StepResult:
@@ -296,7 +303,7 @@ class Activities:
             return {"place": str(place), "kept": kept}
 
         async with _Beating():
-            return await self._step(scene, given, steps.ARCHIVE, {}, act, lambda: self._may_retire(scene, given))
+            return await self._step(scene, given, steps.ARCHIVE, {}, act, partial(_may_retire, scene, given))
 
     @activity.defn(name=steps.REMOVE_DATA)
     async def remove_data(self, given: steps.StepInput) -> steps.StepResult:
@@ -304,11 +311,11 @@ class Activities:
         scene = await self._scene(given)
         target = scene.change.target
 
-        async def archived() -> Verdict:
+        async def archived(connection: AsyncConnection) -> Verdict:
             outcome = await self._journal.outcome(_key(given, steps.ARCHIVE))
             if outcome is None or not outcome.done:
                 return Refused("the final dump and files are not recorded as kept")
-            return await self._may_retire(scene, given)
+            return await _may_retire(scene, given, connection)
 
         async def act() -> dict[str, Any]:
             await self._platform.traffic.unroute([target.environment])
@@ -324,7 +331,7 @@ class Activities:
     @activity.defn(name=steps.FINISH)
     async def finish(self, given: steps.StepInput) -> steps.StepResult:
         """Record what the environment is now, together with the end of the change."""
-        scene = await self._scene(given)
+        scene = await self._read_scene(given)
         change = scene.change
         if change.state in (ChangeState.WAITING, ChangeState.SUPERSEDED):
             # Not an outcome: when its day comes, it has an end of its own.
@@ -356,13 +363,19 @@ class Activities:
     @activity.defn(name=steps.ENDED)
     async def ended(self, given: steps.StepInput) -> steps.ChangeEnd:
         """Whether the change is over, as its row says."""
-        change = (await self._scene(given)).change
+        change = (await self._read_scene(given)).change
         over = change.state in (ChangeState.DONE, ChangeState.FAILED, ChangeState.SUPERSEDED)
         return steps.ChangeEnd(over, change.state is ChangeState.DONE, change.why)
 
     # -- what every step does -----------------------------------------------------------------------------------
 
     async def _scene(self, given: steps.StepInput) -> _Scene:
+        """Read once for all steps of a direction: nothing of it ever changes but the change's state, which `_may` asks
+        for under each step's lock."""
+        known = self._scenes.get((given.change, given.direction))
+        return known or await self._read_scene(given)
+
+    async def _read_scene(self, given: steps.StepInput) -> _Scene:
         async with self._database.reading() as connection:
             change = await store.change(connection, given.change)
         if change is None:
@@ -372,20 +385,17 @@ class Activities:
         if target is None:
             return _Scene(change, None, None)
         try:
-            return _Scene(change, target, await self._artefacts.view(target.artefact))
+            scene = _Scene(change, target, await self._artefacts.view(target.artefact))
         except ArtefactError:
             return _Scene(change, target, None)
+        if len(self._scenes) >= _SCENES:
+            self._scenes.pop(next(iter(self._scenes)))
+        self._scenes[given.change, given.direction] = scene
+        return scene
 
-    async def _may(self, given: steps.StepInput) -> Verdict:
-        async with self._database.reading() as connection:
-            change = await store.change(connection, given.change)
-        if change is None or change.state is not ChangeState.OPEN:
-            return Refused(f"the change {given.change} is not open")
-        return Allowed()
-
-    async def _may_end(self, scene: _Scene, given: steps.StepInput) -> Verdict:
+    async def _may_end(self, scene: _Scene, given: steps.StepInput, connection: AsyncConnection) -> Verdict:
         """Only an instance of this environment that it is not to run goes, whatever name was handed over."""
-        allowed = await self._may(given)
+        allowed = await _may(given, connection)
         if not isinstance(allowed, Allowed):
             return allowed
         seen = await self._platform.workloads.find(given.name)
@@ -394,12 +404,6 @@ class Activities:
             return Refused(f"{given.name} is not what {environment} is to be rid of")
         return Allowed()
 
-    async def _may_retire(self, scene: _Scene, given: steps.StepInput) -> Verdict:
-        """Data goes only in a change whose target, as PostgreSQL has it, is a retired environment."""
-        if scene.change.target.status is not Status.RETIRED or given.direction != Direction.FORWARD:
-            return Refused(f"{scene.change.environment} is not to be retired")
-        return await self._may(given)
-
     async def _step(
         self,
         scene: _Scene,
@@ -407,12 +411,9 @@ class Activities:
         verb: str,
         detail: dict[str, Any],
         act: Callable[[], Awaitable[dict[str, Any]]],
-        judge: Callable[[], Awaitable[Verdict]] | None = None,
+        judge: Callable[[AsyncConnection], Awaitable[Verdict]] | None = None,
         record: Callable[[AsyncConnection, StepOutcome], Awaitable[None]] | None = None,
     ) -> steps.StepResult:
-        async def may() -> Verdict:
-            return await self._may(given)
-
         outcome = await self._journal.step(
             key=_key(given, verb),
             actor=scene.change.actor,
@@ -420,7 +421,7 @@ class Activities:
             subject=f"{scene.change.environment}/{given.name}" if given.name else scene.change.environment,
             detail=detail | {"change": given.change, "direction": given.direction},
             act=act,
-            judge=judge or may,
+            judge=judge or partial(_may, given),
             record=record,
         )
         return steps.StepResult(outcome.done, outcome.why)
@@ -449,6 +450,18 @@ class _Beating:
             await asyncio.sleep(1)
 
 
+async def _may(given: steps.StepInput, connection: AsyncConnection) -> Verdict:
+    state = await store.change_state(connection, given.change)
+    return Allowed() if state is ChangeState.OPEN else Refused(_NOT_OPEN.format(given.change))
+
+
+async def _may_retire(scene: _Scene, given: steps.StepInput, connection: AsyncConnection) -> Verdict:
+    """Data goes only in a change whose target, as PostgreSQL has it, is a retired environment."""
+    if scene.change.target.status is not Status.RETIRED or given.direction != Direction.FORWARD:
+        return Refused(f"{scene.change.environment} is not to be retired")
+    return await _may(given, connection)
+
+
 def _key(given: steps.StepInput, verb: str) -> str:
     return f"{given.change}:{given.direction}:{verb}:{given.name}"
 
@@ -463,6 +476,11 @@ def _database(target: Target) -> DatabaseSpec:
     if target.database_pool is None:
         raise PlatformError("PR405", target.environment, value="has no database pool")
     return DatabaseSpec(target.database_pool, target.environment)
+
+
+def _allowed(given: steps.StepInput, limit_s: float) -> float:
+    """Seconds to look for."""
+    return min(steps.GLANCE_S, limit_s) if given.glance else limit_s
 
 
 def _start_timeout(artefact: ArtefactView, process: str) -> int:

@@ -32,6 +32,10 @@ SHORT = timedelta(seconds=60)
 LONG = timedelta(minutes=30)
 """A schema script or a dump. A heartbeat tells sooner when the worker is gone."""
 
+GLANCE_S = 1.0
+"""Seconds that a wait may take as a short step, before it becomes a wait of its own: most instances are healthy, and
+most requests are over, sooner than Temporal hands out an activity."""
+
 HEARTBEAT = timedelta(seconds=3)
 """A worker that is silent for this long is taken for dead, and the step is given to another."""
 
@@ -42,19 +46,24 @@ an engine to be restarted, short enough for a release night."""
 
 @dataclass(frozen=True)
 class StepInput:
-    """`direction` is `forward` or `back`; `name` is the instance or part that the step is about."""
+    """`direction` is `forward` or `back`; `name` is the instance or part that the step is about. `glance`: only for as
+    long as `GLANCE_S`, and what is not so by then is to be waited for."""
 
     change: str
     direction: str
     name: str = ""
     process: str = ""
     slot: int = 0
+    glance: bool = False
 
 
 @dataclass(frozen=True)
 class StepResult:
+    """`wait`: nothing is decided yet."""
+
     done: bool
     why: str = ""
+    wait: bool = False
 
 
 @dataclass(frozen=True)

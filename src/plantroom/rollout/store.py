@@ -14,6 +14,9 @@ from plantroom.estate.changes import Record
 from plantroom.kernel.errors import PlatformError
 from plantroom.rollout.model import Change, ChangeState, Target
 
+_CHANGE_STATE = text("SELECT state FROM change WHERE key = :key")
+"""Asked at every step of every change."""
+
 _CHANGE = "key, intent, environment, actor, state, target, previous, why"
 
 
@@ -137,6 +140,11 @@ async def change(connection: AsyncConnection, key: str) -> Change | None:
     found = await connection.execute(text(f"SELECT {_CHANGE} FROM change WHERE key = :key"), {"key": key})
     row = found.one_or_none()
     return None if row is None else _change(row)
+
+
+async def change_state(connection: AsyncConnection, key: str) -> ChangeState | None:
+    found = (await connection.execute(_CHANGE_STATE, {"key": key})).scalar_one_or_none()
+    return None if found is None else ChangeState(found)
 
 
 async def changes_of(connection: AsyncConnection, environment: str, limit: int) -> list[Change]:

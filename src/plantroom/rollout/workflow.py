@@ -7,6 +7,7 @@ change that was interrupted anywhere, and went on, ends as if nothing had happen
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -141,11 +142,7 @@ class EnvironmentChange:
             if not drained.done:
                 return drained.why
             # Bounded: what is still in flight after the time allowed is cut off by the stop.
-            await self._long(
-                steps.AWAIT_DRAINED,
-                steps.StepInput(change, direction.value, old),
-                timedelta(seconds=drain_timeout_s + 10),
-            )
+            await self._wait(steps.AWAIT_DRAINED, steps.StepInput(change, direction.value, old), drain_timeout_s)
             why = await self._stop(change, direction, old)
             if why:
                 return why
@@ -156,11 +153,11 @@ class EnvironmentChange:
         started = await self._short(steps.START, given)
         if not started.done:
             return started.why
-        healthy = await self._long(steps.AWAIT_HEALTHY, given, timedelta(seconds=move.start_timeout_s + 10))
+        healthy = await self._wait(steps.AWAIT_HEALTHY, given, move.start_timeout_s)
         return "" if healthy.done else healthy.why
 
     async def _stop(self, change: str, direction: Direction, instance: str) -> str:
-        stopped = await self._long(steps.STOP, steps.StepInput(change, direction.value, instance), steps.SHORT)
+        stopped = await self._short(steps.STOP, steps.StepInput(change, direction.value, instance))
         return "" if stopped.done else stopped.why
 
     async def _part(self, part: str, change: str, direction: Direction) -> str:
@@ -171,6 +168,11 @@ class EnvironmentChange:
             result = await self._short(part, given)
         return "" if result.done else result.why
 
+    async def _wait(self, activity: str, given: steps.StepInput, limit_s: int) -> steps.StepResult:
+        """A glance first, as a short step; then as long as it takes, within the limit."""
+        result = await self._short(activity, replace(given, glance=True))
+        return await self._long(activity, given, timedelta(seconds=limit_s + 10)) if result.wait else result
+
     async def _short(self, activity: str, given: steps.StepInput) -> steps.StepResult:
         result: Any = await workflow.execute_local_activity(
             activity,
@@ -180,7 +182,7 @@ class EnvironmentChange:
             schedule_to_close_timeout=steps.PATIENCE,
             retry_policy=AGAIN,
         )
-        return steps.StepResult(result.done, result.why)
+        return steps.StepResult(result.done, result.why, result.wait)
 
     async def _long(self, activity: str, given: steps.StepInput, timeout: timedelta) -> steps.StepResult:
         result: Any = await workflow.execute_activity(

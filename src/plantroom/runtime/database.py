@@ -7,6 +7,7 @@ role of the URL owns the tables and migrates them.
 from __future__ import annotations
 
 import json
+import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,9 +15,9 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from plantroom.kernel.errors import EngineError
@@ -39,10 +40,10 @@ class Database:
             pool_size=connections,
             max_overflow=connections,
             pool_timeout=60,
-            pool_pre_ping=True,
             connect_args={"options": f"-c role={RUNTIME_ROLE} -c lock_timeout=60000 -c timezone=UTC"},
             json_serializer=lambda data: json.dumps(data, ensure_ascii=False),
         )
+        event.listen(self._engine.sync_engine, "checkout", _refuse_ended)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -51,19 +52,32 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """For statements that only read and need not see the same instant: without a transaction around them, which
-        would take longer than most of them."""
+        """For statements that need not see the same instant: each is its own transaction, since one around them would
+        take longer than most of them. Those that belong together go into `together`."""
         async with self._engine.connect() as connection:
             yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for several transactions, as a lock that outlives one needs."""
-        async with self._engine.connect() as connection:
-            yield connection
-
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+@asynccontextmanager
+async def together(connection: AsyncConnection) -> AsyncIterator[None]:
+    """One transaction in a connection of `Database.reading`."""
+    await connection.commit()
+    await connection.execution_options(isolation_level="READ COMMITTED")
+    async with connection.begin():
+        yield
+    await connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _refuse_ended(connection: Any, _record: Any, _proxy: Any) -> None:
+    """An idle connection has nothing to say, unless its server has ended it. Costs no question to the server, as
+    SQLAlchemy's own `pool_pre_ping` would at every use. Another connection is taken then."""
+    idle = select.poll()
+    idle.register(connection.driver_connection.fileno(), select.POLLIN)
+    if idle.poll(0):
+        raise DisconnectionError("the server has ended it")
 
 
 def migrate(url: str) -> None:

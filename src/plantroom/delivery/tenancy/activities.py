@@ -176,7 +176,7 @@ class Activities:
     async def remove_server(self, given: steps.ApplyStep) -> steps.ApplyResult:
         intent, _ = await self._intent(given.digest)
 
-        async def empty() -> Verdict:
+        async def empty(_: AsyncConnection) -> Verdict:
             left = [one.id for one in await self._platform.workloads.observe() if one.server == given.name]
             return Refused(f"{len(left)} instances still run there: {', '.join(left[:3])}") if left else Allowed()
 
@@ -220,7 +220,7 @@ class Activities:
     # -- shared -------------------------------------------------------------------------------------------------
 
     async def _intent(self, digest: str) -> tuple[Intent, Work]:
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             intent = await rollout_store.intent(connection, digest)
         if intent is None or intent.kind != "apply":
             raise ApplicationError(f"no apply of {digest} was ever asked for", non_retryable=True)
@@ -241,12 +241,12 @@ class Activities:
         detail: dict[str, Any],
         act: Callable[[], Awaitable[dict[str, Any]]],
         record: Callable[[AsyncConnection, StepOutcome], Awaitable[None]] | None = None,
-        judge: Callable[[], Awaitable[Verdict]] | None = None,
+        judge: Callable[[AsyncConnection], Awaitable[Verdict]] | None = None,
     ) -> steps.ApplyResult:
-        async def still_open() -> Verdict:
+        async def still_open(connection: AsyncConnection) -> Verdict:
             if not intent.open:
                 return Refused("the apply has ended")
-            return Allowed() if judge is None else await judge()
+            return Allowed() if judge is None else await judge(connection)
 
         outcome = await self._journal.step(
             key=f"{intent.digest}:{verb}:{subject}",

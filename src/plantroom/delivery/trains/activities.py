@@ -66,7 +66,7 @@ class Activities:
         if given.ring >= len(train.rings):
             return steps.RingView(False, False)
         ring = train.rings[given.ring]
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             targets = [one for one in await store.targets(connection, train.name) if one.ring == ring.name]
 
         async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
@@ -95,7 +95,7 @@ class Activities:
             return steps.Boarded(target.change)
         if train.abort_by or train.state is TrainState.GOING_BACK:
             return steps.Boarded("", "the train does not go on")
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             now = await rollout_store.target(connection, given.name)
         if now is None or now.status is not Status.LIVE:
             return steps.Boarded("", "it is not live any more")
@@ -174,7 +174,7 @@ class Activities:
             await store.set_state(connection, train.name, TrainState.GOING_BACK, why=given.why)
 
         await self._step(train, steps.TURN, "", {"why": given.why}, record)
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             targets = await store.targets(connection, train.name)
         on_it = [one for one in targets if one.state in _ON_IT]
         on_it.sort(key=lambda one: (-(one.finished or 0), -one.place))
@@ -234,14 +234,14 @@ class Activities:
     # -- shared -------------------------------------------------------------------------------------------------
 
     async def _train(self, name: str) -> Train:
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             train = await store.train(connection, name)
         if train is None:
             raise ApplicationError(f"no train {name} was ever asked for", non_retryable=True)
         return train
 
     async def _target(self, train: Train, environment: str) -> TrainTarget:
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             target = await store.target(connection, train.name, environment)
         if target is None:
             raise ApplicationError(f"{environment} is not on train {train.name}", non_retryable=True)
@@ -258,7 +258,7 @@ class Activities:
         async def act() -> dict[str, Any]:
             return detail
 
-        async def not_ended() -> Verdict:
+        async def not_ended(_: AsyncConnection) -> Verdict:
             return Refused(f"the train {train.name} has ended") if train.state.ended else Allowed()
 
         async def record_done(connection: AsyncConnection, outcome: StepOutcome) -> None:

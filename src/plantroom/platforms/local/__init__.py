@@ -1,6 +1,4 @@
-"""Servers, instances, traffic, databases and files on this machine, without root and without containers."""
+"""Servers, instances, traffic, databases and files on this machine, without root and without containers.
 
-from plantroom.platforms.local.balancer import LocalPorts
-from plantroom.platforms.local.platform import LocalPlatform
-
-__all__ = ["LocalPlatform", "LocalPorts"]
+Imports nothing: a server's supervisor loads `supervised` from here and shall not carry the rest along.
+"""

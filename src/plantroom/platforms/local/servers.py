@@ -63,7 +63,7 @@ class Server:
             return False
         try:
             # One that was started by a process that ended before it could write that down.
-            self._daemon.adopt(int(await self.call("getPID")))
+            self._daemon.adopt(int(await self.call("supervisor.getPID")))
             return False
         except supervision.Away:
             pass
@@ -82,7 +82,7 @@ class Server:
         while not stopping.done():
             # Left alone, it looks once a second whether it was told to end and whether its instances have.
             with contextlib.suppress(supervision.Away, supervision.SupervisorFault, PlatformError):
-                await self.call("getState")
+                await self.call("supervisor.getState")
             await asyncio.wait([stopping], timeout=0.05)
         await stopping
 
@@ -90,7 +90,7 @@ class Server:
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             try:
-                await self.call("getState")
+                await self.call("supervisor.getState")
                 return
             except supervision.Away as error:
                 if self.pid() is None or time.monotonic() > deadline:

@@ -23,14 +23,11 @@ ENDLESS_RETRIES = 1_000_000
 whose database is away for a minute would be given up."""
 
 
-class Fault(IntEnum):
-    """Codes of supervisor/xmlrpc.py."""
+BAD_NAME = 10
+"""The supervisor's code for a program that it does not know (supervisor/xmlrpc.py)."""
 
-    BAD_NAME = 10
-    ALREADY_STARTED = 60
-    NOT_RUNNING = 70
-    ALREADY_ADDED = 90
-    STILL_RUNNING = 91
+_OWN_COMMANDS = "plantroom.platforms.local.supervised:make"
+"""By name, since importing it would bring the whole supervisor in here."""
 
 
 class ProcessState(IntEnum):
@@ -70,6 +67,9 @@ chmod = 0600
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
+[rpcinterface:plantroom]
+supervisor.rpcinterface_factory = {_OWN_COMMANDS}
+
 [supervisord]
 nodaemon = true
 silent = true
@@ -108,9 +108,12 @@ stdout_logfile_backups = 1
 
 
 async def call(socket: Path, method: str, *arguments: Any) -> Any:
-    """One XML-RPC call on a connection of its own. Raises SupervisorFault for the supervisor's own answer of failure,
-    Away when nobody listens, and PlatformError PR404 when the answer does not come."""
-    body = xmlrpc.client.dumps(arguments, f"supervisor.{method}").encode()
+    """One XML-RPC call, such as `supervisor.getState`, on a connection of its own.
+
+    Raises SupervisorFault for the supervisor's own answer of failure, Away when nobody listens, and PlatformError PR404
+    when the answer does not come.
+    """
+    body = xmlrpc.client.dumps(arguments, method).encode()
     try:
         async with asyncio.timeout(RPC_TIMEOUT_S):
             answer = await _post(socket, body)

@@ -19,7 +19,7 @@ from plantroom.platforms.contract import ArtefactSource, InstanceSeen, InstanceS
 from plantroom.platforms.local import launcher, records
 from plantroom.platforms.local.ports import ADDRESS, Ports
 from plantroom.platforms.local.servers import LocalMachines, Server
-from plantroom.platforms.local.supervision import ENDED, Away, Fault, ProcessState, SupervisorFault, program_config
+from plantroom.platforms.local.supervision import BAD_NAME, ENDED, Away, ProcessState, SupervisorFault, program_config
 
 HEALTH_TIMEOUT_S = 2.0
 WORDS_OF_HEALTH = 200
@@ -58,7 +58,8 @@ class LocalWorkloads:
             raise PlatformError("PR401", f"server {spec.server}", value="is not there")
         async with records.locked(server.instances / f".{spec.id}.lock"):
             there = records.read(server.instances / f"{spec.id}.json")
-            state = await self._state(server, spec.id)
+            # Written before its supervisor hears of it, and removed after it has forgotten it.
+            state = None if there is None else await self._state(server, spec.id)
             if there is not None and state not in (None, *ENDED):
                 return _seen(there, state, server)
             app = server.directory / "artefacts" / spec.artefact.replace(":", "-")
@@ -68,9 +69,9 @@ class LocalWorkloads:
                 raise PlatformError("PR405", f"instance {spec.id}", value=str(error)) from error
             record = self._record(spec, server, app)
             records.write(server.instances / f"{spec.id}.json", record)
-            records.write_text(server.instances / f"{spec.id}.conf", _config(spec, server))
-            await self._run(server, spec.id, known=state is not None)
-            return _seen(record, await self._state(server, spec.id), server)
+            conf = server.instances / f"{spec.id}.conf"
+            records.write_text(conf, _config(spec, server))
+            return _seen(record, await self._run(server, spec.id, conf), server)
 
     async def stop(self, instance: str) -> None:
         for server, record in self._find(instance):
@@ -105,7 +106,7 @@ class LocalWorkloads:
     async def _on(self, server: Server) -> list[InstanceSeen]:
         states: dict[str, ProcessState] = {}
         try:
-            for one in await server.call("getAllProcessInfo"):
+            for one in await server.call("supervisor.getAllProcessInfo"):
                 states[one["name"]] = ProcessState(one["state"])
         except Away:
             pass
@@ -115,20 +116,17 @@ class LocalWorkloads:
     async def _state(self, server: Server, instance: str) -> ProcessState | None:
         """None when the supervisor does not know it, or is not there: then it does not run either."""
         try:
-            return ProcessState((await server.call("getProcessInfo", instance))["state"])
+            return ProcessState((await server.call("supervisor.getProcessInfo", instance))["state"])
         except Away:
             return None
         except SupervisorFault as fault:
-            if fault.code == Fault.BAD_NAME:
+            if fault.code == BAD_NAME:
                 return None
             raise PlatformError("PR404", f"instance {instance}", value=str(fault)) from fault
 
-    async def _run(self, server: Server, instance: str, *, known: bool) -> None:
+    async def _run(self, server: Server, instance: str, conf: Path) -> ProcessState:
         try:
-            if not known:
-                await server.call("reloadConfig")
-                await _tolerating(Fault.ALREADY_ADDED, server, "addProcessGroup", instance)
-            await _tolerating(Fault.ALREADY_STARTED, server, "startProcess", instance, False)
+            return ProcessState(await server.call("plantroom.start", instance, str(conf)))
         except Away as error:
             raise PlatformError(
                 "PR404", f"server {server.name}", value="its supervisor does not answer", remedy="It will be revived"
@@ -140,20 +138,16 @@ class LocalWorkloads:
         deadline = time.monotonic() + max(1, grace_s) + STOP_MARGIN_S
         pause = 0.01
         try:
-            await _tolerating(Fault.NOT_RUNNING, server, "stopProcess", instance, False)
-            while await self._state(server, instance) not in (None, *ENDED):
+            while not await server.call("plantroom.end", instance):
                 if time.monotonic() > deadline:
                     raise PlatformError("PR403", f"instance {instance}", value="does not end", remedy="Try again")
-                # Each question also makes the supervisor look at its children, which it does once a second otherwise.
                 await asyncio.sleep(pause)
                 pause = min(pause * 1.5, 0.1)
-            await server.call("removeProcessGroup", instance)
         except Away:
             if server.pid() is not None:
                 raise PlatformError("PR404", f"server {server.name}", value="its supervisor does not answer") from None
         except SupervisorFault as fault:
-            if fault.code != Fault.BAD_NAME:
-                raise PlatformError("PR404", f"instance {instance}", value=str(fault)) from fault
+            raise PlatformError("PR404", f"instance {instance}", value=str(fault)) from fault
 
     def _record(self, spec: InstanceSpec, server: Server, app: Path) -> dict[str, Any]:
         port = self._ports.claim(spec.id) if spec.process.kind is ProcessKind.WEB else 0
@@ -170,14 +164,6 @@ class LocalWorkloads:
             "secrets": {name: asdict(reference) for name, reference in spec.secrets.items()},
             "starts": str(server.instances / f"{spec.id}.starts"),
         }
-
-
-async def _tolerating(code: Fault, server: Server, method: str, *arguments: Any) -> None:
-    try:
-        await server.call(method, *arguments)
-    except SupervisorFault as fault:
-        if fault.code != code:
-            raise
 
 
 async def _ask(url: str) -> str | None:
