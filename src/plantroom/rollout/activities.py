@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -20,40 +19,22 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from plantroom.estate.changes import Status
-from plantroom.kernel.errors import ArtefactError, PlatformError
+from plantroom.kernel.errors import PlatformError
 from plantroom.kernel.verdict import Allowed, Refused, Verdict
 from plantroom.ledger.service import Journal, StepOutcome
 from plantroom.platforms.contract import DatabaseSpec, Platform
 from plantroom.rollout import policy, steps, store
-from plantroom.rollout.model import ArtefactView, Change, ChangeState, Direction, Target
+from plantroom.rollout.model import ArtefactView, ChangeState, Direction, Target
 from plantroom.rollout.ports import Artefacts
+from plantroom.rollout.scenes import NOT_OPEN, Scene, Scenes, may, may_retire
 from plantroom.runtime.clock import Clock, stamp
 from plantroom.runtime.database import Database
 
 _LOOK = 0.05
 """Seconds between two looks while waiting: less than most instances need to start, so that it hardly adds to it."""
 
-_SCENES = 1000
-"""Scenes that are remembered; more than changes are ever under way at once."""
-
-_NOT_OPEN = "the change {} is not open"
-
 _LEASE_MARGIN = timedelta(seconds=60)
 """Time a drain's owner has after the drain itself should have ended, before the instance is admitted again."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Scene:
-    """A change, the side of it that this direction leads to, and the artefact of that side."""
-
-    change: Change
-    target: Target | None
-    artefact: ArtefactView | None
-
-    def side(self) -> tuple[Target, ArtefactView]:
-        if self.target is None or self.artefact is None:
-            raise PlatformError("PR405", self.change.environment, value="there is nothing to go back to")
-        return self.target, self.artefact
 
 
 class Activities:
@@ -66,27 +47,20 @@ class Activities:
         archive: Path,
         clock: Clock,
     ) -> None:
-        self._database = database
         self._journal = journal
         self._platform = platform
         self._artefacts = artefacts
         self._archive = archive
         self._clock = clock
-        self._scenes: dict[tuple[str, str], _Scene] = {}
+        self._scenes = Scenes(database, artefacts)
 
     def all(self) -> list[Callable[..., Any]]:
         return [
             self.prepare,
-            self.make_database,
-            self.make_files,
+            self.run,
             self.schema,
-            self.route,
-            self.start,
             self.await_healthy,
-            self.admit,
-            self.drain,
             self.await_drained,
-            self.stop,
             self.archive_data,
             self.remove_data,
             self.finish,
@@ -96,9 +70,9 @@ class Activities:
     @activity.defn(name=steps.PREPARE)
     async def prepare(self, given: steps.StepInput) -> steps.ChangeView:
         """What is to be done, from what is there now."""
-        scene = await self._read_scene(given)
+        scene = await self._scenes.read(given.change, given.direction)
         if scene.change.state is not ChangeState.OPEN:
-            return steps.ChangeView(False, _NOT_OPEN.format(given.change))
+            return steps.ChangeView(False, NOT_OPEN.format(given.change))
         forward = given.direction == Direction.FORWARD
         target, artefact = scene.target, scene.artefact
         if target is not None and artefact is None:
@@ -125,9 +99,29 @@ class Activities:
         last = [steps.ARCHIVE, steps.REMOVE_DATA] if forward and target.status is Status.RETIRED else []
         return steps.ChangeView(True, "", parts, moves, last, target.drain_timeout_s)
 
-    @activity.defn(name=steps.DATABASE)
-    async def make_database(self, given: steps.StepInput) -> steps.StepResult:
-        scene = await self._scene(given)
+    @activity.defn(name=steps.RUN)
+    async def run(self, given: steps.RunInput) -> steps.RunResult:
+        """Short steps, one after the other, up to the first that is not done or must be waited for. Run again, those
+        that are recorded are passed over."""
+        verbs = {
+            steps.DATABASE: self._make_database,
+            steps.FILES: self._make_files,
+            steps.ROUTE: self._route,
+            steps.START: self._start,
+            steps.AWAIT_HEALTHY: self.await_healthy,
+            steps.ADMIT: self._admit,
+            steps.DRAIN: self._drain,
+            steps.AWAIT_DRAINED: self.await_drained,
+            steps.STOP: self._stop,
+        }
+        for number, step in enumerate(given.steps):
+            result = await verbs[step.verb](step.given(given.change, given.direction, glance=True))
+            if result.wait or not result.done:
+                return steps.RunResult(number, result)
+        return steps.RunResult(len(given.steps), steps.StepResult(True))
+
+    async def _make_database(self, given: steps.StepInput) -> steps.StepResult:
+        scene = await self._scenes.of(given.change, given.direction)
         spec = _database(scene.change.target)
 
         async def act() -> dict[str, Any]:
@@ -136,9 +130,8 @@ class Activities:
 
         return await self._step(scene, given, steps.DATABASE, {"pool": spec.pool}, act)
 
-    @activity.defn(name=steps.FILES)
-    async def make_files(self, given: steps.StepInput) -> steps.StepResult:
-        scene = await self._scene(given)
+    async def _make_files(self, given: steps.StepInput) -> steps.StepResult:
+        scene = await self._scenes.of(given.change, given.direction)
 
         async def act() -> dict[str, Any]:
             await self._platform.files.create(scene.change.environment)
@@ -149,7 +142,7 @@ class Activities:
     @activity.defn(name=steps.SCHEMA)
     async def schema(self, given: steps.StepInput) -> steps.StepResult:
         """Each script that the release needs and the database does not have."""
-        scene = await self._scene(given)
+        scene = await self._scenes.of(given.change, given.direction)
         target, _ = scene.side()
         spec = _database(target)
 
@@ -167,9 +160,8 @@ class Activities:
         async with _Beating():
             return await self._step(scene, given, steps.SCHEMA, {"release": target.release}, act)
 
-    @activity.defn(name=steps.ROUTE)
-    async def route(self, given: steps.StepInput) -> steps.StepResult:
-        scene = await self._scene(given)
+    async def _route(self, given: steps.StepInput) -> steps.StepResult:
+        scene = await self._scenes.of(given.change, given.direction)
         target, artefact = scene.side()
         spec = policy.route_of(target, artefact)
 
@@ -180,9 +172,8 @@ class Activities:
         detail = {"hosts": list(spec.hosts), "suspended": spec.suspended}
         return await self._step(scene, given, steps.ROUTE, detail, act)
 
-    @activity.defn(name=steps.START)
-    async def start(self, given: steps.StepInput) -> steps.StepResult:
-        scene = await self._scene(given)
+    async def _start(self, given: steps.StepInput) -> steps.StepResult:
+        scene = await self._scenes.of(given.change, given.direction)
         target, artefact = scene.side()
         spec = policy.instance_spec(target, artefact, given.process, given.slot, self._given(target))
 
@@ -196,7 +187,7 @@ class Activities:
     @activity.defn(name=steps.AWAIT_HEALTHY)
     async def await_healthy(self, given: steps.StepInput) -> steps.StepResult:
         """Looks until the instance answers its health check, for as long as its artefact allows a start to take."""
-        scene = await self._scene(given)
+        scene = await self._scenes.of(given.change, given.direction)
         _, artefact = scene.side()
         limit = _start_timeout(artefact, given.process)
         until = time.monotonic() + _allowed(given, limit)
@@ -213,16 +204,15 @@ class Activities:
             await asyncio.sleep(_LOOK)
         return steps.StepResult(False, f"{given.name} was not healthy within {limit} s: {why}", wait=given.glance)
 
-    @activity.defn(name=steps.ADMIT)
-    async def admit(self, given: steps.StepInput) -> steps.StepResult:
-        scene = await self._scene(given)
+    async def _admit(self, given: steps.StepInput) -> steps.StepResult:
+        scene = await self._scenes.of(given.change, given.direction)
         environment = scene.change.environment
 
         async def healthy(connection: AsyncConnection) -> Verdict:
-            allowed = await _may(given, connection)
+            allowed = await may(given, connection)
             if not isinstance(allowed, Allowed):
                 return allowed
-            if given.name not in _wanted(scene):
+            if given.name not in scene.wanted():
                 return Refused(f"{given.name} is not what {environment} is to run")
             why = await self._platform.workloads.healthy(given.name)
             return Allowed() if why is None else Refused(f"{given.name} is not healthy: {why}")
@@ -236,9 +226,8 @@ class Activities:
 
         return await self._step(scene, given, steps.ADMIT, {}, act, healthy)
 
-    @activity.defn(name=steps.DRAIN)
-    async def drain(self, given: steps.StepInput) -> steps.StepResult:
-        scene = await self._scene(given)
+    async def _drain(self, given: steps.StepInput) -> steps.StepResult:
+        scene = await self._scenes.of(given.change, given.direction)
         environment = scene.change.environment
         allowed = timedelta(seconds=(scene.target or scene.change.target).drain_timeout_s) + _LEASE_MARGIN
         expires = stamp(self._clock() + allowed)
@@ -256,7 +245,7 @@ class Activities:
     @activity.defn(name=steps.AWAIT_DRAINED)
     async def await_drained(self, given: steps.StepInput) -> steps.StepResult:
         """Looks until nothing is in flight, or the time allowed is over; the instance is stopped either way."""
-        scene = await self._scene(given)
+        scene = await self._scenes.of(given.change, given.direction)
         limit = (scene.target or scene.change.target).drain_timeout_s
         until = time.monotonic() + _allowed(given, limit)
         while True:
@@ -269,9 +258,8 @@ class Activities:
                 activity.heartbeat()
             await asyncio.sleep(_LOOK)
 
-    @activity.defn(name=steps.STOP)
-    async def stop(self, given: steps.StepInput) -> steps.StepResult:
-        scene = await self._scene(given)
+    async def _stop(self, given: steps.StepInput) -> steps.StepResult:
+        scene = await self._scenes.of(given.change, given.direction)
 
         async def act() -> dict[str, Any]:
             await self._platform.traffic.remove(scene.change.environment, given.name)
@@ -287,7 +275,7 @@ class Activities:
     @activity.defn(name=steps.ARCHIVE)
     async def archive_data(self, given: steps.StepInput) -> steps.StepResult:
         """The final dump and files of an environment that is retired, kept for the time that the estate states."""
-        scene = await self._scene(given)
+        scene = await self._scenes.of(given.change, given.direction)
         target = scene.change.target
         place = self._archive / target.client / f"{target.stage}-{scene.change.key}"
 
@@ -303,19 +291,19 @@ class Activities:
             return {"place": str(place), "kept": kept}
 
         async with _Beating():
-            return await self._step(scene, given, steps.ARCHIVE, {}, act, partial(_may_retire, scene, given))
+            return await self._step(scene, given, steps.ARCHIVE, {}, act, partial(may_retire, scene, given))
 
     @activity.defn(name=steps.REMOVE_DATA)
     async def remove_data(self, given: steps.StepInput) -> steps.StepResult:
         """Only after the archive of the same change is recorded as done."""
-        scene = await self._scene(given)
+        scene = await self._scenes.of(given.change, given.direction)
         target = scene.change.target
 
         async def archived(connection: AsyncConnection) -> Verdict:
             outcome = await self._journal.outcome(_key(given, steps.ARCHIVE))
             if outcome is None or not outcome.done:
                 return Refused("the final dump and files are not recorded as kept")
-            return await _may_retire(scene, given, connection)
+            return await may_retire(scene, given, connection)
 
         async def act() -> dict[str, Any]:
             await self._platform.traffic.unroute([target.environment])
@@ -331,7 +319,7 @@ class Activities:
     @activity.defn(name=steps.FINISH)
     async def finish(self, given: steps.StepInput) -> steps.StepResult:
         """Record what the environment is now, together with the end of the change."""
-        scene = await self._read_scene(given)
+        scene = await self._scenes.read(given.change, given.direction)
         change = scene.change
         if change.state in (ChangeState.WAITING, ChangeState.SUPERSEDED):
             # Not an outcome: when its day comes, it has an end of its own.
@@ -363,50 +351,26 @@ class Activities:
     @activity.defn(name=steps.ENDED)
     async def ended(self, given: steps.StepInput) -> steps.ChangeEnd:
         """Whether the change is over, as its row says."""
-        change = (await self._read_scene(given)).change
+        change = (await self._scenes.read(given.change, given.direction)).change
         over = change.state in (ChangeState.DONE, ChangeState.FAILED, ChangeState.SUPERSEDED)
         return steps.ChangeEnd(over, change.state is ChangeState.DONE, change.why)
 
     # -- what every step does -----------------------------------------------------------------------------------
 
-    async def _scene(self, given: steps.StepInput) -> _Scene:
-        """Read once for all steps of a direction: nothing of it ever changes but the change's state, which `_may` asks
-        for under each step's lock."""
-        known = self._scenes.get((given.change, given.direction))
-        return known or await self._read_scene(given)
-
-    async def _read_scene(self, given: steps.StepInput) -> _Scene:
-        async with self._database.reading() as connection:
-            change = await store.change(connection, given.change)
-        if change is None:
-            # Trying again will not bring it: somebody spoke to Temporal, and nobody to Plantroom.
-            raise ApplicationError(f"no change {given.change} was ever asked for", non_retryable=True)
-        target = change.target if given.direction == Direction.FORWARD else change.previous
-        if target is None:
-            return _Scene(change, None, None)
-        try:
-            scene = _Scene(change, target, await self._artefacts.view(target.artefact))
-        except ArtefactError:
-            return _Scene(change, target, None)
-        if len(self._scenes) >= _SCENES:
-            self._scenes.pop(next(iter(self._scenes)))
-        self._scenes[given.change, given.direction] = scene
-        return scene
-
-    async def _may_end(self, scene: _Scene, given: steps.StepInput, connection: AsyncConnection) -> Verdict:
+    async def _may_end(self, scene: Scene, given: steps.StepInput, connection: AsyncConnection) -> Verdict:
         """Only an instance of this environment that it is not to run goes, whatever name was handed over."""
-        allowed = await _may(given, connection)
+        allowed = await may(given, connection)
         if not isinstance(allowed, Allowed):
             return allowed
         seen = await self._platform.workloads.find(given.name)
         environment = scene.change.environment
-        if (seen is not None and seen.environment != environment) or given.name in _wanted(scene):
+        if (seen is not None and seen.environment != environment) or given.name in scene.wanted():
             return Refused(f"{given.name} is not what {environment} is to be rid of")
         return Allowed()
 
     async def _step(
         self,
-        scene: _Scene,
+        scene: Scene,
         given: steps.StepInput,
         verb: str,
         detail: dict[str, Any],
@@ -421,7 +385,7 @@ class Activities:
             subject=f"{scene.change.environment}/{given.name}" if given.name else scene.change.environment,
             detail=detail | {"change": given.change, "direction": given.direction},
             act=act,
-            judge=judge or partial(_may, given),
+            judge=judge or partial(may, given),
             record=record,
         )
         return steps.StepResult(outcome.done, outcome.why)
@@ -450,26 +414,8 @@ class _Beating:
             await asyncio.sleep(1)
 
 
-async def _may(given: steps.StepInput, connection: AsyncConnection) -> Verdict:
-    state = await store.change_state(connection, given.change)
-    return Allowed() if state is ChangeState.OPEN else Refused(_NOT_OPEN.format(given.change))
-
-
-async def _may_retire(scene: _Scene, given: steps.StepInput, connection: AsyncConnection) -> Verdict:
-    """Data goes only in a change whose target, as PostgreSQL has it, is a retired environment."""
-    if scene.change.target.status is not Status.RETIRED or given.direction != Direction.FORWARD:
-        return Refused(f"{scene.change.environment} is not to be retired")
-    return await _may(given, connection)
-
-
 def _key(given: steps.StepInput, verb: str) -> str:
     return f"{given.change}:{given.direction}:{verb}:{given.name}"
-
-
-def _wanted(scene: _Scene) -> set[str]:
-    """The instances that this side of the change has."""
-    target = scene.target
-    return set() if target is None else {target.instance(one.process, one.slot) for one in target.assignments}
 
 
 def _database(target: Target) -> DatabaseSpec:

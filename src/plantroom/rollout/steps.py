@@ -11,6 +11,7 @@ from datetime import timedelta
 WORKFLOW = "EnvironmentChange"
 
 PREPARE = "rollout.prepare"
+RUN = "rollout.run"
 DATABASE = "rollout.database"
 FILES = "rollout.files"
 SCHEMA = "rollout.schema"
@@ -28,6 +29,9 @@ ENDED = "rollout.ended"
 
 SHORT = timedelta(seconds=60)
 """One port call on a platform that answers; a start may unpack an artefact first."""
+
+LASTING = (SCHEMA, ARCHIVE, REMOVE_DATA)
+"""Steps that may take long, and go by themselves."""
 
 LONG = timedelta(minutes=30)
 """A schema script or a dump. A heartbeat tells sooner when the worker is gone."""
@@ -64,6 +68,37 @@ class StepResult:
     done: bool
     why: str = ""
     wait: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a change. `limit_s`: seconds that it may be waited for."""
+
+    verb: str
+    name: str = ""
+    process: str = ""
+    slot: int = 0
+    limit_s: int = 0
+
+    def given(self, change: str, direction: str, *, glance: bool = False) -> StepInput:
+        return StepInput(change, direction, self.name, self.process, self.slot, glance)
+
+
+@dataclass(frozen=True)
+class RunInput:
+    """Short steps in order."""
+
+    change: str
+    direction: str
+    steps: list[Step]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """`count` steps are done; `last` is what the next one said, or that all are."""
+
+    count: int
+    last: StepResult
 
 
 @dataclass(frozen=True)

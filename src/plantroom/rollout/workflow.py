@@ -7,8 +7,8 @@ change that was interrupted anywhere, and went on, ends as if nothing had happen
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
+from itertools import takewhile
 from typing import Any, TypeVar
 
 from temporalio import workflow
@@ -87,7 +87,13 @@ class EnvironmentChange:
             stuck = await self._go(change, Direction.BACK)
         ended = Direction.BACK if why else Direction.FORWARD
         text = f"{why} | not back: {stuck}" if stuck else why
-        await self._short(steps.FINISH, steps.StepInput(change, ended.value, text))
+        await workflow.execute_local_activity(
+            steps.FINISH,
+            steps.StepInput(change, ended.value, text),
+            start_to_close_timeout=steps.SHORT,
+            schedule_to_close_timeout=steps.PATIENCE,
+            retry_policy=AGAIN,
+        )
         return steps.ChangeResult(not why, why, stuck)
 
     async def _go(self, change: str, direction: Direction) -> str:
@@ -103,91 +109,46 @@ class EnvironmentChange:
             )
             if not view.done:
                 return view.why
-            for part in view.parts:
-                why = await self._part(part, change, direction)
-                if why:
-                    return why
-            for move in view.moves:
-                why = await self._move(move, change, direction, view.drain_timeout_s)
-                if why:
-                    return why
-            for part in view.last:
-                why = await self._part(part, change, direction)
-                if why:
-                    return why
+            return await self._all(_steps(view), change, direction)
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
             # Tried for as long as patience allows: it is not known what is the matter, so nothing more is done.
             return f"{error.activity_type} did not end: {error.cause or error}"
+
+    async def _all(self, todo: list[steps.Step], change: str, direction: Direction) -> str:
+        """Every step in order: the short ones that follow each other as one activity, what lasts by itself. Why it
+        could not be gone to its end."""
+        while todo:
+            if todo[0].verb in steps.LASTING:
+                result = await self._long(todo.pop(0), change, direction, steps.LONG)
+            else:
+                short = list(takewhile(lambda step: step.verb not in steps.LASTING, todo))
+                ran = await self._run(steps.RunInput(change, direction.value, short))
+                todo, result = todo[ran.count :], ran.last
+                if result.wait:
+                    step = todo.pop(0)
+                    result = await self._long(step, change, direction, timedelta(seconds=step.limit_s + 10))
+            if not result.done:
+                return result.why
         return ""
 
-    async def _move(self, move: steps.MoveView, change: str, direction: Direction, drain_timeout_s: int) -> str:
-        if not move.web:
-            # A worker never overlaps with its successor: the old one has ended before the new one begins.
-            for old in move.old:
-                why = await self._stop(change, direction, old)
-                if why:
-                    return why
-            return await self._start(move, change, direction) if move.new else ""
-        if move.new:
-            why = await self._start(move, change, direction)
-            if why:
-                return why
-            admitted = await self._short(steps.ADMIT, steps.StepInput(change, direction.value, move.new))
-            if not admitted.done:
-                return admitted.why
-        for old in move.old:
-            drained = await self._short(steps.DRAIN, steps.StepInput(change, direction.value, old))
-            if not drained.done:
-                return drained.why
-            # Bounded: what is still in flight after the time allowed is cut off by the stop.
-            await self._wait(steps.AWAIT_DRAINED, steps.StepInput(change, direction.value, old), drain_timeout_s)
-            why = await self._stop(change, direction, old)
-            if why:
-                return why
-        return ""
-
-    async def _start(self, move: steps.MoveView, change: str, direction: Direction) -> str:
-        given = steps.StepInput(change, direction.value, move.new or "", move.process, move.slot)
-        started = await self._short(steps.START, given)
-        if not started.done:
-            return started.why
-        healthy = await self._wait(steps.AWAIT_HEALTHY, given, move.start_timeout_s)
-        return "" if healthy.done else healthy.why
-
-    async def _stop(self, change: str, direction: Direction, instance: str) -> str:
-        stopped = await self._short(steps.STOP, steps.StepInput(change, direction.value, instance))
-        return "" if stopped.done else stopped.why
-
-    async def _part(self, part: str, change: str, direction: Direction) -> str:
-        given = steps.StepInput(change, direction.value)
-        if part in (steps.SCHEMA, steps.ARCHIVE, steps.REMOVE_DATA):
-            result = await self._long(part, given, steps.LONG)
-        else:
-            result = await self._short(part, given)
-        return "" if result.done else result.why
-
-    async def _wait(self, activity: str, given: steps.StepInput, limit_s: int) -> steps.StepResult:
-        """A glance first, as a short step; then as long as it takes, within the limit."""
-        result = await self._short(activity, replace(given, glance=True))
-        return await self._long(activity, given, timedelta(seconds=limit_s + 10)) if result.wait else result
-
-    async def _short(self, activity: str, given: steps.StepInput) -> steps.StepResult:
+    async def _run(self, given: steps.RunInput) -> steps.RunResult:
+        limit = steps.SHORT * len(given.steps)
         result: Any = await workflow.execute_local_activity(
-            activity,
+            steps.RUN,
             given,
-            result_type=steps.StepResult,
-            start_to_close_timeout=steps.SHORT,
-            schedule_to_close_timeout=steps.PATIENCE,
+            result_type=steps.RunResult,
+            start_to_close_timeout=limit,
+            schedule_to_close_timeout=limit + steps.PATIENCE,
             retry_policy=AGAIN,
         )
-        return steps.StepResult(result.done, result.why, result.wait)
+        return steps.RunResult(result.count, steps.StepResult(result.last.done, result.last.why, result.last.wait))
 
-    async def _long(self, activity: str, given: steps.StepInput, timeout: timedelta) -> steps.StepResult:
+    async def _long(self, step: steps.Step, change: str, direction: Direction, timeout: timedelta) -> steps.StepResult:
         result: Any = await workflow.execute_activity(
-            activity,
-            given,
+            step.verb,
+            step.given(change, direction.value),
             result_type=steps.StepResult,
             start_to_close_timeout=timeout,
             schedule_to_close_timeout=timeout + steps.PATIENCE,
@@ -195,3 +156,33 @@ class EnvironmentChange:
             retry_policy=AGAIN,
         )
         return steps.StepResult(result.done, result.why)
+
+
+def _steps(view: steps.ChangeView) -> list[steps.Step]:
+    """All that is to be done, in order."""
+    found = [steps.Step(part) for part in view.parts]
+    for move in view.moves:
+        found += _move(move, view.drain_timeout_s)
+    return found + [steps.Step(part) for part in view.last]
+
+
+def _move(move: steps.MoveView, drain_timeout_s: int) -> list[steps.Step]:
+    new: list[steps.Step] = []
+    if move.new:
+        new = [
+            steps.Step(steps.START, move.new, move.process, move.slot),
+            steps.Step(steps.AWAIT_HEALTHY, move.new, move.process, move.slot, move.start_timeout_s),
+        ]
+    if not move.web:
+        # A worker never overlaps with its successor: the old one has ended before the new one begins.
+        return [*(steps.Step(steps.STOP, old) for old in move.old), *new]
+    if move.new:
+        new.append(steps.Step(steps.ADMIT, move.new))
+    for old in move.old:
+        new += [
+            steps.Step(steps.DRAIN, old),
+            # Bounded: what is still in flight after the time allowed is cut off by the stop.
+            steps.Step(steps.AWAIT_DRAINED, old, limit_s=drain_timeout_s),
+            steps.Step(steps.STOP, old),
+        ]
+    return new

@@ -86,6 +86,7 @@ class Balancer:
         self.authority = Authority(self.directory)
         self._state = self.directory / "state.json"
         self._ports = ports
+        self._read: tuple[tuple[int, int, int], Wanted] | None = None
 
     # -- lock and state -------------------------------------------------------------------------------------------
 
@@ -121,15 +122,24 @@ class Balancer:
             os.close(descriptor)
 
     def load(self) -> Wanted:
-        """Nothing is wanted before the first `save`."""
+        """Nothing is wanted before the first `save`. Read again only when somebody has saved since."""
         try:
-            return Wanted.from_data(json.loads(self._state.read_text()))
+            there = self._state.stat()
         except FileNotFoundError:
             return Wanted()
+        mark = (there.st_ino, there.st_mtime_ns, there.st_size)
+        if self._read is None or self._read[0] != mark:
+            self._read = mark, Wanted.from_data(json.loads(self._state.read_text()))
+        return self._read[1]
 
     def save(self, wanted: Wanted) -> None:
-        """State first; what is written from it follows, and is written again at every change and start."""
+        """The state. What HAProxy reads is written from it when it is about to read it: at a start and a reload. When
+        the user's own will read it is not known, so for that one it is always up to date."""
         write_private(self._state, json.dumps(wanted.as_data()).encode())
+        if self._own:
+            self._write(wanted)
+
+    def _write(self, wanted: Wanted) -> None:
         write_private(self.directory / HOSTS_MAP, map_text(hosts_map(wanted)).encode())
         write_private(self.directory / SUSPENDED_MAP, map_text(suspended_map(wanted)).encode())
         write_private(self.directory / _CONFIGURATION, configuration(wanted, self._frame()).encode())
@@ -183,6 +193,7 @@ class Balancer:
         wanted = self.load()
         self.certify(wanted)
         self.save(wanted)
+        self._write(wanted)
         self.check(wanted)
 
     def _prepare_own(self) -> None:
@@ -226,6 +237,7 @@ class Balancer:
     async def reload(self) -> None:
         """New worker, new configuration; the old worker finishes what it has. Raises PlatformError PR405 when HAProxy
         would not: then the old worker goes on."""
+        self._write(self.load())
         answer = await self._ask("reload")
         if not answer.startswith("Success=1"):
             raise PlatformError("PR405", "the balancer's reload", value=_alerts(answer))
