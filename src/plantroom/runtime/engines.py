@@ -47,6 +47,9 @@ class Engines:
         """Start or adopt what is not given; returns the settings with every address filled in. Raises EngineError."""
         self._directory.mkdir(parents=True, exist_ok=True)
         ports = self._ports()
+        if self._given.temporal_address is None and not self._temporal.alive() and not port_free(ports["temporal"]):
+            # Nobody but the parts that start now needs to know where it is.
+            ports = self._choose_ports({**ports, "temporal": free_ports(1)[0]})
         settings = replace(
             self._given,
             http_port=self._given.http_port or ports["http"],
@@ -118,16 +121,42 @@ class Engines:
                 *("--dynamic-config-value", 'history.workflowTaskRetryMaxInterval="1s"'),
             ]
             self._temporal.spawn(command, log=self._home / "logs" / "temporal.log")
-        await _answers(port)
+        await self._temporal_answers(port)
 
     def _ports(self) -> dict[str, int]:
         """Free ports, chosen once and kept, so that addresses stay the same from start to start."""
         path = self._home / "ports.json"
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(dict(zip(("temporal", "http", "https"), free_ports(3), strict=True))) + "\n")
+            return self._choose_ports(dict(zip(("temporal", "http", "https"), free_ports(3), strict=True)))
         found: dict[str, int] = json.loads(path.read_text())
         return found
+
+    def _choose_ports(self, ports: dict[str, int]) -> dict[str, int]:
+        path = self._home / "ports.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(ports) + "\n")
+        return ports
+
+    async def _temporal_answers(self, port: int) -> None:
+        """Raises EngineError PR806; also when something else has its port, whatever that answers."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _TEMPORAL_PATIENCE_S
+        while True:
+            if not self._temporal.alive():
+                raise EngineError(
+                    "PR806", "Temporal", value="ended when it was started", remedy="See logs/temporal.log"
+                )
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError as error:
+                if loop.time() >= until:
+                    raise EngineError(
+                        "PR806", "Temporal", value=f"does not answer on port {port}", remedy="See logs/temporal.log"
+                    ) from error
+                await asyncio.sleep(0.1)
+            else:
+                writer.close()
+                return
 
 
 def free_ports(count: int) -> list[int]:
@@ -142,18 +171,12 @@ def free_ports(count: int) -> list[int]:
             listener.close()
 
 
-async def _answers(port: int) -> None:
-    loop = asyncio.get_running_loop()
-    until = loop.time() + _TEMPORAL_PATIENCE_S
-    while True:
+def port_free(port: int) -> bool:
+    """Whether nobody listens on a TCP port of loopback; one that lets others listen too is not free either."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError as error:
-            if loop.time() >= until:
-                raise EngineError(
-                    "PR806", "Temporal", value=f"does not answer on port {port}", remedy="See logs/temporal.log"
-                ) from error
-            await asyncio.sleep(0.1)
-        else:
-            writer.close()
-            return
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

@@ -54,13 +54,14 @@ class Cluster:
         self._name = name
         self._connections = connections
         self._daemon = Daemon("postgres", directory)
-        self._user = os.environ.get("PLANTROOM_POSTGRES_USER", "nobody") if os.geteuid() == 0 else None
+        self._user = _account()
 
     def start(self) -> None:
         """Make it if it is not there, and start it if it does not run. Returns when it takes connections."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._sockets_ready()
         if not (self._data / "PG_VERSION").exists():
             self._make()
-        self._sockets_ready()
         if not wait_until(self._up, _START_PATIENCE_S, 0.05):
             raise EngineError(
                 "PR812",
@@ -103,7 +104,6 @@ class Cluster:
         return {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "PGHOST": str(self._sockets), "PGUSER": SUPERUSER}
 
     def _make(self) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(self._data, ignore_errors=True)
         making = self._directory / "making"
         shutil.rmtree(making, ignore_errors=True)
@@ -134,13 +134,9 @@ class Cluster:
     def _sockets_ready(self) -> None:
         self._sockets.mkdir(mode=0o755, parents=True, exist_ok=True)
         self._give(self._sockets)
-        if self._user is not None and not _reachable(self._data.parent, self._user):
-            raise EngineError(
-                "PR813",
-                str(self._directory),
-                value=f"cannot be reached by the account {self._user}, as which PostgreSQL runs",
-                remedy="Use a --home outside of /root",
-            )
+        wrong = out_of_reach(self._directory)
+        if wrong is not None:
+            raise wrong
 
     def _up(self) -> bool:
         """Started again as often as it ends: after a crash it refuses to run until the last of its old processes, which
@@ -166,6 +162,24 @@ class Cluster:
         if self._user is not None:
             account = pwd.getpwnam(self._user)
             os.chown(path, account.pw_uid, account.pw_gid)
+
+
+def out_of_reach(directory: Path) -> EngineError | None:
+    """What is wrong with a directory as the place of a cluster: its account must be able to go there."""
+    user = _account()
+    if user is None or _reachable(directory, user):
+        return None
+    return EngineError(
+        "PR813",
+        str(directory),
+        value=f"cannot be reached by the account {user}, as which PostgreSQL runs",
+        remedy="Use a --home outside of /root",
+    )
+
+
+def _account() -> str | None:
+    """As which clusters run; None: as whoever starts them."""
+    return os.environ.get("PLANTROOM_POSTGRES_USER", "nobody") if os.geteuid() == 0 else None
 
 
 def _wheel_binaries() -> Path:

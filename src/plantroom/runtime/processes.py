@@ -17,13 +17,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypedDict
 
 from plantroom.kernel.errors import EngineError
 
 _PR_SET_PDEATHSIG = 1
+_GATE = 'read -r _ && exec "$@" </dev/null'
+"""A daemon begins when it is on record, as the same process: a starter that is killed before has started nothing."""
+
 _STAT_STATE = 0
 _STAT_START = 19
 """Places in /proc/PID/stat behind the command's closing bracket."""
@@ -88,8 +91,8 @@ class Daemon:
                 return running
             with log.open("ab") as out:
                 process = subprocess.Popen(
-                    list(command),
-                    stdin=subprocess.DEVNULL,
+                    ["/bin/sh", "-c", _GATE, "sh", *command],
+                    stdin=subprocess.PIPE,
                     stdout=out,
                     stderr=out,
                     env=None if env is None else dict(env),
@@ -100,6 +103,10 @@ class Daemon:
             # Reaped by hand: this object must not complain of a child that it is meant to outlive.
             process.returncode = 0
             self._write({"pid": process.pid, "started": started_at(process.pid), "command": list(command)})
+            gate = process.stdin
+            assert gate is not None
+            with suppress(BrokenPipeError), gate:
+                gate.write(b"\n")
             return int(process.pid)
 
     def adopt(self, pid: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,10 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 _WIDEST = 100_000
 """Columns of a table that goes to a file or another program: more than any row has."""
 
+_PATIENCE_S = 60
+_COMES_BACK = frozenset({"PR801", "PR802", "PR803", "PR806"})
+"""What is answered while something is away that is started again by itself."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 COLOURS = {
@@ -39,6 +44,7 @@ COLOURS = {
     "stuck": "bold red",
     "stopped": "bold red",
     "back": "yellow",
+    "left": "yellow",
     "going back": "yellow",
     "changing": "cyan",
     "rolling": "cyan",
@@ -60,6 +66,22 @@ class Session:
     @property
     def api(self) -> Client:
         return Client(self.settings.api_socket)
+
+    def patiently(self, path: str) -> Any:
+        """Look at what goes on by itself. While Plantroom or one of its engines is started anew, wait for it, for a
+        minute at most."""
+        ends = time.monotonic() + _PATIENCE_S
+        told = False
+        while True:
+            try:
+                return self.api.get(path)
+            except PlantroomError as error:
+                if error.code not in _COMES_BACK or time.monotonic() > ends:
+                    raise
+            if not told:
+                err.print("waiting for Plantroom to answer; what was begun goes on by itself")
+                told = True
+            time.sleep(0.5)
 
 
 def session(context: typer.Context) -> Session:

@@ -126,4 +126,4 @@ def _follow(shell: Session, found: dict[str, Any], quiet: bool) -> dict[str, Any
         if found["state"] == "ended":
             return found
         time.sleep(_LOOK)
-        found = shell.api.get(f"/applies/{found['digest']}")
+        found = shell.patiently(f"/applies/{found['digest']}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -58,6 +58,9 @@ class Activities:
     async def ring(self, given: steps.TrainInput) -> steps.RingView:
         """The ring that comes now, which is not for the message to say: the one before it has passed its verdict."""
         train = await self._train(given.train)
+        if train.state is TrainState.GOING_BACK:
+            # Its history was lost on the way; a verdict is not taken twice.
+            return steps.RingView(False, False, back=train.why)
         if train.abort_by or train.state.ended:
             return steps.RingView(False, bool(train.abort_by))
         ahead = [one.name for one in train.rings[: given.ring] if one.name not in train.passed]
@@ -91,15 +94,15 @@ class Activities:
         """Open the change that brings one environment to the release."""
         train = await self._train(given.train)
         target = await self._target(train, given.name)
-        if target.change:
-            return steps.Boarded(target.change)
+        if target.change or target.state is TargetState.LEFT:
+            return steps.Boarded(target.change, target.why)
         if train.abort_by or train.state is TrainState.GOING_BACK:
             return steps.Boarded("", "the train does not go on")
         async with self._database.reading() as connection:
             now = await rollout_store.target(connection, given.name)
         if now is None or now.status is not Status.LIVE:
-            return steps.Boarded("", "it is not live any more")
-        wanted = _on(now, train)
+            return await self._leave(train, steps.BOARD, now, given.name)
+        wanted = policy.on(now, train)
         opened = ""
 
         async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
@@ -132,6 +135,8 @@ class Activities:
     async def judge(self, given: steps.TrainStep) -> steps.Judged:
         """The ring's verdict after its soak; every one is written down, and a good one lets the next ring begin."""
         train = await self._train(given.train)
+        if train.abort_by:
+            return steps.Judged("aborted", "")
         if train.state not in (TrainState.ROLLING, TrainState.SOAKING):
             raise ApplicationError(f"train {train.name} is not rolling any more", non_retryable=True)
         ring = next(one for one in train.rings if one.name == given.name)
@@ -139,6 +144,8 @@ class Activities:
             await store.set_state(connection, train.name, TrainState.SOAKING)
             targets = [one for one in await store.targets(connection, train.name) if one.ring == ring.name]
             declared = await rollout_store.targets(connection)
+        # What an apply has suspended since answers with an error on purpose.
+        targets = [one for one in targets if one.state is not TargetState.LEFT and _live(declared, one.environment)]
         verdict = policy.soaked(ring, targets, self._clock())
         if isinstance(verdict, Allowed):
             slots = asyncio.Semaphore(_AT_ONCE)
@@ -188,11 +195,14 @@ class Activities:
         target = await self._target(train, given.name)
         if target.back:
             return steps.Boarded(target.back)
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             forward = await rollout_store.change(connection, target.change)
+            now = await rollout_store.target(connection, given.name)
         if forward is None or forward.previous is None:
             return steps.Boarded("", "there is nothing to go back to")
-        wanted = forward.previous
+        if now is None or now.status is Status.RETIRED:
+            return await self._leave(train, steps.BOARD_BACK, now, given.name)
+        wanted = policy.back_on(now, forward.previous, f"{train.intent}-back")
         opened = ""
 
         async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
@@ -246,6 +256,16 @@ class Activities:
         if target is None:
             raise ApplicationError(f"{environment} is not on train {train.name}", non_retryable=True)
         return target
+
+    async def _leave(self, train: Train, verb: str, now: Target | None, environment: str) -> steps.Boarded:
+        """An apply has taken the environment out of service: the train goes on without it."""
+        why = f"it is {now.status.value if now else 'gone'} since the train began"
+
+        async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
+            await store.set_target(connection, train.name, environment, TargetState.LEFT, why=why)
+
+        await self._step(train, verb, environment, {"left": why}, record)
+        return steps.Boarded("", why)
 
     async def _step(
         self,
@@ -319,7 +339,5 @@ class Activities:
         )
 
 
-def _on(now: Target, train: Train) -> Target:
-    """The same environment on the train's release; a new revision, so that it is redeployed even when unchanged."""
-    changed = {"release": train.release, "artefact": train.artefact, "revision": train.intent}
-    return Target.from_data(now.as_data() | changed)
+def _live(declared: Mapping[str, tuple[Target, str]], environment: str) -> bool:
+    return environment in declared and declared[environment][0].status is Status.LIVE

@@ -134,8 +134,8 @@ def _path(train: str | None) -> str:
 
 
 def _follow(context: typer.Context, train: str | None) -> dict[str, Any]:
-    api = session(context).api
-    found: dict[str, Any] = api.get(_path(train))
+    shell = session(context)
+    found: dict[str, Any] = shell.api.get(_path(train))
     if not out.is_terminal:
         last = ""
         while True:
@@ -146,13 +146,13 @@ def _follow(context: typer.Context, train: str | None) -> dict[str, Any]:
             if found["over"]:
                 break
             time.sleep(_LOOK)
-            found = api.get(_path(found["train"]))
+            found = shell.patiently(_path(found["train"]))
         _show(found)
         return found
     with Live(_table(found), console=out, refresh_per_second=4) as live:
         while not found["over"]:
             time.sleep(_LOOK)
-            found = api.get(_path(found["train"]))
+            found = shell.patiently(_path(found["train"]))
             live.update(_table(found))
     if found["why"]:
         print_text(escape(found["why"]))
@@ -174,6 +174,8 @@ def _title(found: dict[str, Any]) -> str:
     title = f"train {found['train']}: {found['application']} {found['release']}, {found['state']}"
     if found["ring"] and not found["over"]:
         title += f", ring {found['ring']}"
+    if found["soaks_until"]:
+        title += f" until {found['soaks_until'][11:19]} UTC"
     return escape(title)
 
 

@@ -32,6 +32,8 @@ class TargetState(StrEnum):
     GOING_BACK = "going back"
     BACK = "back"
     """It had the release, and was taken back from it."""
+    LEFT = "left"
+    """It is not live any more, by an apply since the train began; the train leaves it alone."""
     STUCK = "stuck"
     """It could not be taken back: a person must look."""
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from plantroom.delivery.trains.model import Health, RingPolicy, TargetState, TrainTarget
+from plantroom.delivery.trains.model import Health, RingPolicy, TargetState, Train, TrainState, TrainTarget
 from plantroom.estate.model import Ring
 from plantroom.kernel.verdict import Allowed, Refused, Unknown, Verdict
+from plantroom.rollout.model import Target
 
 
 def ring_policy(ring: Ring, size: int) -> RingPolicy:
@@ -30,6 +32,32 @@ def ring_policy(ring: Ring, size: int) -> RingPolicy:
         max_errors_percent=ring.max_errors_percent,
         unknown_deadline_s=ring.unknown_deadline,
     )
+
+
+def on(now: Target, train: Train) -> Target:
+    """The same environment on the train's release; a new revision, so that it is redeployed even when unchanged."""
+    return replace(now, release=train.release, artefact=train.artefact, revision=train.intent)
+
+
+def back_on(now: Target, previous: Target, revision: str) -> Target:
+    """The environment as it is now, on the release before: what an apply has changed since stays changed.
+
+    When nothing has, the instances are those of before, by name too; else they get the new `revision`.
+    """
+    wanted = replace(now, release=previous.release, artefact=previous.artefact, revision=previous.revision)
+    return wanted if wanted == previous else replace(wanted, revision=revision)
+
+
+def soaking(train: Train, targets: Sequence[TrainTarget]) -> datetime | None:
+    """Until when the train's ring soaks, once every environment of it has ended its change; None while it rolls."""
+    ring = next((one for one in train.rings if one.name == train.ring and one.name not in train.passed), None)
+    here = [one for one in targets if one.ring == train.ring]
+    if ring is None or train.state not in (TrainState.ROLLING, TrainState.SOAKING):
+        return None
+    if any(one.state in (TargetState.WAITING, TargetState.CHANGING) for one in here):
+        return None
+    last = max((datetime.fromisoformat(one.ended) for one in here if one.ended), default=None)
+    return None if last is None else last + timedelta(seconds=ring.soak_s)
 
 
 def soaked(ring: RingPolicy, targets: Sequence[TrainTarget], now: datetime) -> Verdict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from plantroom.delivery.trains import policy, steps, store
@@ -104,6 +104,9 @@ class TrainService:
             under_way = [train for train in await store.trains(connection) if not train.state.ended]
         for train in under_way:
             await self.send_off(train.name)
+            if train.abort_by:
+                # What woke it then may have been lost.
+                await self._courier.wake(f"train-{train.name}", steps.ABORT)
 
     async def abort(self, name: str, actor: str) -> dict[str, Any]:
         """Board nobody else; changes under way end first. Raises PR707 when there is no such train, PR709 when it has
@@ -130,7 +133,10 @@ class TrainService:
 
     async def trains(self) -> list[dict[str, Any]]:
         async with self._database.transaction() as connection:
-            return [_train_data(train) for train in await store.trains(connection)]
+            return [
+                _train_data(train, [] if train.state.ended else await store.targets(connection, train.name))
+                for train in await store.trains(connection)
+            ]
 
     async def status(self, name: str | None) -> dict[str, Any]:
         """A train with every target; the newest train when no name is given. PR707 when there is none."""
@@ -145,7 +151,7 @@ class TrainService:
             targets = await store.targets(connection, train.name)
             records = await rollout_store.targets(connection)
         now = {environment: target.release for environment, (target, _) in records.items()}
-        return _train_data(train) | {
+        return _train_data(train, targets) | {
             "targets": [
                 {
                     "environment": one.environment,
@@ -185,6 +191,8 @@ class TrainService:
                     aboard = await store.target(connection, train.name, environment)
                     if aboard is not None:
                         trains.append((train, aboard))
+                under_way = next((train for train, _ in trains if not train.state.ended), None)
+                others = [] if under_way is None else await store.targets(connection, under_way.name)
                 done = next((change for change in changes if change.state is ChangeState.DONE), None)
                 found.append(
                     {
@@ -195,7 +203,7 @@ class TrainService:
                         "ring": target.ring,
                         "because": _because(target, done.actor if done else "", done.intent if done else "", trains),
                         "history": [line for train, aboard in trains[:5] for line in _history(train, aboard)],
-                        "next": _next(trains),
+                        "next": _next(trains, others),
                     }
                 )
         return {"client": client, "environments": found}
@@ -275,7 +283,8 @@ def _application(estate: Estate, asked: str | None) -> str:
     )
 
 
-def _train_data(train: Train) -> dict[str, Any]:
+def _train_data(train: Train, targets: Sequence[TrainTarget]) -> dict[str, Any]:
+    until = policy.soaking(train, targets)
     return {
         "train": train.name,
         "application": train.application,
@@ -284,7 +293,8 @@ def _train_data(train: Train) -> dict[str, Any]:
         "actor": train.actor,
         "started": train.started,
         "ended": train.ended,
-        "state": train.state.value,
+        "state": (train.state if until is None else TrainState.SOAKING).value,
+        "soaks_until": None if until is None else stamp(until),
         "ring": train.ring,
         "rings": [ring.name for ring in train.rings],
         "why": train.why,
@@ -335,6 +345,8 @@ def _because(target: Target, actor: str, intent: str, trains: list[tuple[Train, 
 
 
 def _history(train: Train, aboard: TrainTarget) -> list[str]:
+    if aboard.state is TargetState.WAITING and not train.state.ended:
+        return []
     told = {
         TargetState.WAITING: f"train {train.name} ({train.release}) did not reach it",
         TargetState.CHANGING: f"train {train.name} is changing it to {train.release} now",
@@ -344,6 +356,7 @@ def _history(train: Train, aboard: TrainTarget) -> list[str]:
         ),
         TargetState.GOING_BACK: f"train {train.name} is taking it back from {train.release} now",
         TargetState.BACK: f"train {train.name} brought {train.release} and took it back to {aboard.from_release}",
+        TargetState.LEFT: f"train {train.name} ({train.release}) went on without it: {aboard.why}",
         TargetState.STUCK: f"train {train.name} could not take it back from {train.release}: {aboard.why}",
     }
     lines = [told[aboard.state]]
@@ -352,11 +365,16 @@ def _history(train: Train, aboard: TrainTarget) -> list[str]:
     return lines
 
 
-def _next(trains: list[tuple[Train, TrainTarget]]) -> str:
+def _next(trains: list[tuple[Train, TrainTarget]], others: Sequence[TrainTarget]) -> str:
+    """`others` are all targets of the train that is under way."""
     for train, aboard in trains:
         if train.state.ended:
             continue
-        if aboard.state is TargetState.WAITING:
-            return f"train {train.name} is at ring {train.ring}; this client is in ring {aboard.ring}"
-        return f"train {train.name} goes on ({train.state.value}, ring {train.ring})"
+        until = policy.soaking(train, others)
+        doing = f"in ring {train.ring}, {train.state.value}"
+        if until is not None:
+            doing = f"in ring {train.ring}, which soaks until {until:%H:%M:%S} UTC, then comes its verdict"
+        if aboard.state is TargetState.WAITING and train.state is not TrainState.GOING_BACK:
+            return f"train {train.name} brings {train.release} in ring {aboard.ring}; it is {doing}"
+        return f"train {train.name} is {doing}"
     return "no train is under way; the next one is started with `plantroom release start`"

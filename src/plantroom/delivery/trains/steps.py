@@ -27,7 +27,8 @@ class TrainInput:
 
 @dataclass(frozen=True)
 class RingView:
-    """One ring as it stands: the environments that still wait, how many have failed, and the bounds."""
+    """One ring as it stands: the environments that still wait, how many have failed, and the bounds. `back`: why the
+    train is on its way back."""
 
     there: bool
     aborted: bool
@@ -39,6 +40,7 @@ class RingView:
     max_unhealthy: int = 1
     unknown_deadline_s: int = 300
     passed: bool = False
+    back: str = ""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ class ReleaseTrain:
     @workflow.run
     async def run(self, given: steps.TrainInput) -> str:
         ring = await defer(steps.RING, given, steps.RingView)
+        if ring.back:
+            return await self._take_back(given.train, ring.back)
         if ring.aborted:
             return await self._end(given.train, TrainState.ABORTED, "")
         if not ring.there:
@@ -90,7 +92,7 @@ class ReleaseTrain:
                 heartbeat_timeout=rollout.HEARTBEAT,
                 retry_policy=AGAIN,
             )
-            if judged.verdict == "allowed":
+            if judged.verdict in ("allowed", "aborted"):
                 return ""
             if judged.verdict == "refused":
                 return judged.why

