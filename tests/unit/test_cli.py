@@ -48,6 +48,7 @@ COMMANDS = dict(leaves())
 WITH_JSON = [
     *(("plan",), ("drift",), ("environments",), ("status",), ("doctor",), ("why",), ("estate", "check")),
     *(("release", "list"), ("release", "status"), ("ledger", "list"), ("ledger", "verify")),
+    ("ledger", "prove"),
     *(("artefact", "list"), ("artefact", "show"), ("artefact", "verify")),
 ]
 NEEDS_THE_API = [
@@ -162,7 +163,7 @@ def test_without_plantroom_running_an_error_says_so_and_how_to_start_it(run: Run
     assert told.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("line", [one for one in NEEDS_THE_API if "prove" not in one])
+@pytest.mark.parametrize("line", NEEDS_THE_API)
 def test_with_json_an_error_is_json(run: Run, line: str) -> None:
     told = run(*line.split(), "--json")
     assert (told.code, told.err) == (1, "")
@@ -343,6 +344,10 @@ ANSWERS["/plan"] = {
     "refusals": [],
     "changes": [CHANGE, CHANGE | {"action": "unchanged"}, CHANGE | {"action": "refused", "reason": "it holds data"}],
 }
+UNREADABLE = ENTRY | {"seq": 42, "at": None, "payload": "[/]{", "unreadable": "cannot be read (its at is not text)"}
+ODD = ENTRY | {"seq": 43, "verb": "[/]", "payload": {"data": 5}}
+ANSWERS["/ledger/entries?limit=3"] = [ENTRY, UNREADABLE, ODD]
+ANSWERS["/ledger/proof/3?size=5"] = {"proof": []}
 ANSWERS["/ledger/verify"] = {
     "intact": False,
     "entries": 9,
@@ -350,6 +355,8 @@ ANSWERS["/ledger/verify"] = {
     "covered": 8,
     "after": 1,
     "findings": [{"kind": "altered", "detail": "entry 3 does not have its hash"}],
+    "key": "ab12",
+    "key_from": "home",
 }
 
 
@@ -432,7 +439,22 @@ def test_what_was_looked_for_and_found_is_told_by_the_exit_code(run: Run, line: 
 def test_a_finding_is_in_words_not_in_colour_alone(run: Run) -> None:
     assert "NOT intact" in run("ledger", "verify").out
     assert "altered: entry 3 does not have its hash" in run("ledger", "verify").out
+    assert "checked with key ab12, this home's own" in run("ledger", "verify").out
     assert "+ created instance harbour-production-web-1: it was [stopped]" in run("drift").out
+
+
+@pytest.mark.usefixtures("api")
+def test_an_entry_that_is_none_is_listed_as_what_it_is(run: Run) -> None:
+    told = run("ledger", "list", "--limit", "3")
+    assert told.code == 0
+    assert "cannot be read (its at is not text)" in told.out.splitlines()[2]
+    assert "[/]" in told.out.splitlines()[3]
+
+
+@pytest.mark.usefixtures("api")
+def test_a_proof_is_json_whether_it_is_asked_for_or_not(run: Run) -> None:
+    for more in ([], ["--json"]):
+        assert json.loads(run("ledger", "prove", "3", "--size", "5", *more).out) == {"proof": []}
 
 
 @pytest.mark.usefixtures("api")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from plantroom.ledger.service import Ledger, export_lines
+from plantroom.ledger.service import Ledger
 
 
 def router(ledger: Ledger) -> APIRouter:
@@ -17,31 +17,23 @@ def router(ledger: Ledger) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=10000)] = 50, subject: str | None = None
     ) -> list[dict[str, Any]]:
         """The last entries, oldest first; of one subject and what lies below it, if given."""
-        return export_lines(await ledger.latest(limit, subject))
+        return [item.as_data() for item in await ledger.latest(limit, subject)]
 
     @routes.get("/export")
     async def export() -> dict[str, Any]:
         """Everything that an independent verifier needs."""
-        lines = export_lines(await ledger.all())
-        checkpoints = [checkpoint.note for checkpoint in ledger.checkpoints()]
-        return {"entries": lines, "checkpoints": checkpoints, "public_key": ledger.public_key()}
+        lines = [item.as_data() for item in await ledger.all()]
+        return {"entries": lines, "checkpoints": list(ledger.notes().values()), "public_key": ledger.public_key()}
 
     @routes.get("/verify")
     async def verify() -> dict[str, Any]:
         """Hash everything again and hold it against every checkpoint."""
-        found = await ledger.verify()
-        return {
-            "intact": found.intact,
-            "entries": found.entries,
-            "checkpoints": found.checkpoints,
-            "covered": found.covered,
-            "after": found.after,
-            "findings": [{"kind": one.kind, "detail": one.detail} for one in found.findings],
-        }
+        return (await ledger.verify()).as_data() | {"key": ledger.fingerprint(), "key_from": "home"}
 
     @routes.get("/proof/{seq}")
-    async def proof(seq: int) -> dict[str, Any]:
-        return await ledger.prove(seq)
+    async def proof(seq: int, size: Annotated[int | None, Query(ge=1)] = None) -> dict[str, Any]:
+        """Against the checkpoint of this size, else against the newest."""
+        return await ledger.prove(seq, size)
 
     @routes.post("/checkpoint", status_code=201)
     async def checkpoint() -> dict[str, Any]:

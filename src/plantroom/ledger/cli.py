@@ -7,13 +7,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from rich.markup import escape
 
 from plantroom.kernel.errors import LedgerError
 from plantroom.ledger import policy
-from plantroom.ledger.model import Entry, Stored
+from plantroom.ledger.model import Stored
 from plantroom.runtime.terminal import Json, out, print_json, print_table, session, working
+
+_WHOSE = {
+    "home": "this home's own",
+    "you": "the one that you named",
+    "copy": "which came with the copy: who wrote the one may have made the other. Name yours with --public-key",
+}
+"""Where the key is from that checkpoints were checked with."""
 
 app = typer.Typer(no_args_is_help=True, help="Read, verify and prove the tamper-evident log.")
 
@@ -38,11 +44,8 @@ def list_entries(
         [
             [
                 str(one["seq"]),
-                one["at"][:19],
-                escape(one["actor"]),
-                one["verb"],
-                escape(one["subject"]),
-                one["phase"],
+                escape(str(one["at"])[:19]),
+                *(escape(str(one[name])) for name in ("actor", "verb", "subject", "phase")),
                 escape(_told(one)),
             ]
             for one in found
@@ -57,25 +60,31 @@ def verify(
         Path | None, typer.Option(help="A copy made by `ledger export`, checked without Plantroom running.")
     ] = None,
     public_key: Annotated[
-        str | None, typer.Option(help="The key you trust, in hexadecimal; else the copy's own.")
+        str | None, typer.Option(help="The key you trust: a copy of key.pub, or in hexadecimal; else the log's own.")
+    ] = None,
+    checkpoints: Annotated[
+        Path | None, typer.Option(help="A directory of checkpoints copied away earlier, which the log must contain.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Hash every entry again and hold the log against its signed checkpoints; exits with 2 when it is not intact.
 
-    Example: plantroom ledger verify --file copy.json
+    Example: plantroom ledger verify --file copy.json --public-key key.pub --checkpoints kept
     """
-    if file is None:
-        with working("hashing the ledger"):
+    with working("hashing the ledger"):
+        if file is None and public_key is None and checkpoints is None:
             found = session(context).api.get("/ledger/verify")
-    else:
-        found = _verify_copy(file, public_key)
+        else:
+            log = session(context).api.get("/ledger/export") if file is None else _read(file)
+            found = _verify(log, "home" if file is None else "copy", public_key, checkpoints)
     if as_json:
         print_json(found)
     else:
         word = "[green]intact[/]" if found["intact"] else "[bold red]NOT intact[/]"
         counted = f"{found['entries']} entries, {found['checkpoints']} checkpoints"
         out.print(f"ledger {word}: {counted}, {found['covered']} covered, {found['after']} after the last checkpoint")
+        if found.get("key"):
+            out.print(f"  checked with key {found['key']}, {_WHOSE[found['key_from']]}")
         for one in found["findings"]:
             out.print(f"  [bold red]{one['kind']}[/]: {escape(one['detail'])}")
     if not found["intact"]:
@@ -86,12 +95,16 @@ def verify(
 def prove(
     context: typer.Context,
     seq: Annotated[int, typer.Argument(help="The entry's number.")],
+    size: Annotated[
+        int | None, typer.Option(min=1, help="Against the checkpoint of this size, which the other side has.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A proof is JSON anyway; with this, so is an error.")] = False,
 ) -> None:
     """Print an inclusion proof of one entry, which anyone can check without seeing the others.
 
-    Example: plantroom ledger prove 42 > proof.json
+    Example: plantroom ledger prove 42 --size 1000 > proof.json
     """
-    print_json(session(context).api.get(f"/ledger/proof/{seq}"))
+    print_json(session(context).api.get(f"/ledger/proof/{seq}", size=size))
 
 
 @app.command()
@@ -122,34 +135,63 @@ def checkpoint(context: typer.Context, as_json: Json = False) -> None:
         out.print(f"checkpoint at {found['size']} entries, root {found['root']}")
 
 
-def _verify_copy(file: Path, public_key: str | None) -> dict[str, Any]:
+def _read(file: Path) -> dict[str, Any]:
+    """A copy of a ledger: its lines are read one by one later, so that one that is none does not hide the others."""
     try:
-        data = json.loads(file.read_text())
-        stored = [Stored(Entry.from_data(line), bytes.fromhex(line["leaf"])) for line in data["entries"]]
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key or data["public_key"]))
-        notes = list(data["checkpoints"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        data = json.loads(file.read_text("utf-8"))
+        return {
+            "entries": [dict(line) for line in data["entries"]],
+            "checkpoints": [str(note) for note in data["checkpoints"]],
+            "public_key": bytes.fromhex(data["public_key"]).hex(),
+        }
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise LedgerError(
             "PR504",
             str(file),
             value=f"is not a copy of a ledger ({error})",
             remedy="Make one with `plantroom ledger export`",
         ) from error
-    found = policy.verify(stored, [policy.open_note(note, key) for note in notes])
-    return {
-        "intact": found.intact,
-        "entries": found.entries,
-        "checkpoints": found.checkpoints,
-        "covered": found.covered,
-        "after": found.after,
-        "findings": [{"kind": one.kind, "detail": one.detail} for one in found.findings],
-    }
+
+
+def _verify(log: dict[str, Any], whose: str, named: str | None, directory: Path | None) -> dict[str, Any]:
+    key = policy.public_key(bytes.fromhex(log["public_key"]) if named is None else _key(named))
+    notes = {f"checkpoint {place} of the log": note for place, note in enumerate(log["checkpoints"], 1)}
+    own, forged = policy.open_notes(notes, key)
+    kept, odd = ([], []) if directory is None else policy.read_kept(_notes(directory), key)
+    stored = [Stored.from_data(line) for line in log["entries"]]
+    # What was copied away is mostly what is there still.
+    checkpoints = {checkpoint.note: checkpoint for checkpoint in (*own, *kept)}
+    found = policy.verify(stored, list(checkpoints.values()), [*forged, *odd])
+    return found.as_data() | {"key": policy.fingerprint(key), "key_from": whose if named is None else "you"}
+
+
+def _key(named: str) -> bytes:
+    if Path(named).is_file():
+        return Path(named).read_bytes()
+    try:
+        return bytes.fromhex(named)
+    except ValueError:
+        return b""
+
+
+def _notes(directory: Path) -> dict[str, str]:
+    found = {str(path): path.read_text("utf-8", "replace") for path in sorted(directory.glob("*.txt"))}
+    if not found:
+        raise LedgerError(
+            "PR507",
+            str(directory),
+            value="there are no checkpoints in it",
+            remedy="Name a copy of HOME/ledger/checkpoints",
+        )
+    return found
 
 
 def _told(one: dict[str, Any]) -> str:
+    if "unreadable" in one:
+        return str(one["unreadable"])
     payload = one["payload"]
     if one["phase"] == "outcome":
-        data = payload.get("data", {})
-        more = data.get("why") or data.get("release") or ""
+        data = payload.get("data")
+        more = data.get("why") or data.get("release") or "" if isinstance(data, dict) else ""
         return f"{'done' if payload.get('done') else 'refused'} {payload.get('why') or more}".strip()
     return str(payload.get("why") or payload.get("release") or "")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from plantroom.kernel.errors import LedgerError
-from plantroom.ledger.model import Checkpoint, Finding, Stored, Verification
+from plantroom.ledger.model import Checkpoint, Entry, Finding, Stored, Verification
 
 _ED25519 = b"\x01"
 
@@ -109,36 +110,110 @@ def sign(origin: str, size: int, root: bytes, key: Ed25519PrivateKey) -> Checkpo
     return Checkpoint(origin, size, root, note)
 
 
-def open_note(note: str, public: Ed25519PublicKey) -> Checkpoint:
-    """Parse and check a signed checkpoint. Raises LedgerError when it is malformed or not signed by this key."""
+def public_key(raw: bytes) -> Ed25519PublicKey:
+    """From its 32 bytes. Raises LedgerError PR508 when they are none."""
     try:
-        text, signatures = note.split("\n\n", 1)
-        origin, size, root = text.split("\n")[:3]
-        marker, name, encoded = signatures.rstrip("\n").split(" ")
-        raw = base64.b64decode(encoded, validate=True)
-        checkpoint = Checkpoint(origin, int(size), base64.b64decode(root, validate=True), note)
+        return Ed25519PublicKey.from_public_bytes(raw)
     except ValueError as error:
-        raise LedgerError("PR502", "checkpoint", value="is not in the tlog-checkpoint form") from error
-    if marker != "\u2014" or name != origin or raw[:4] != key_id(origin, public):
+        raise LedgerError(
+            "PR508", "the public key", value="is not one", limit="Ed25519, 32 bytes", remedy="See HOME/ledger/key.pub"
+        ) from error
+
+
+def fingerprint(public: Ed25519PublicKey) -> str:
+    """What `sha256sum key.pub` prints."""
+    return hashlib.sha256(public.public_bytes_raw()).hexdigest()
+
+
+def read_note(note: str) -> Checkpoint:
+    """A checkpoint, whoever signed it. Raises LedgerError PR502 when it is none."""
+    return _parse(note)[0]
+
+
+def open_note(note: str, public: Ed25519PublicKey) -> Checkpoint:
+    """Parse and check a signed checkpoint. Raises LedgerError PR502 when it is malformed or not signed by this key."""
+    checkpoint, name, raw = _parse(note)
+    if name != checkpoint.origin or raw[:4] != key_id(checkpoint.origin, public):
         raise LedgerError("PR502", f"checkpoint at {checkpoint.size}", value="is signed by another key")
     try:
-        public.verify(raw[4:], (text + "\n").encode())
+        public.verify(raw[4:], note.split("\n\n", 1)[0].encode() + b"\n")
     except InvalidSignature as error:
         raise LedgerError("PR502", f"checkpoint at {checkpoint.size}", value="its signature does not verify") from error
     return checkpoint
 
 
+def _parse(note: str) -> tuple[Checkpoint, str, bytes]:
+    """The checkpoint, the name of who signed it, and the signature with the id of its key."""
+    try:
+        note.encode()
+        text, signatures = note.split("\n\n", 1)
+        origin, size, root = text.split("\n")[:3]
+        marker, name, encoded = signatures.rstrip("\n").split(" ")
+        raw = base64.b64decode(encoded, validate=True)
+        checkpoint = Checkpoint(origin, int(size), base64.b64decode(root, validate=True), note)
+        if marker != "\u2014" or checkpoint.size < 0:
+            raise ValueError(note)
+    except ValueError as error:
+        raise LedgerError("PR502", "checkpoint", value="is not in the tlog-checkpoint form") from error
+    return checkpoint, name, raw
+
+
+def open_notes(notes: Mapping[str, str], public: Ed25519PublicKey) -> tuple[list[Checkpoint], list[Finding]]:
+    """Of notes by name: those that are signed by this key, and what is wrong with the others."""
+    checkpoints, findings = [], []
+    for name, note in notes.items():
+        try:
+            checkpoints.append(open_note(note, public))
+        except LedgerError as error:
+            findings.append(Finding("forged", f"{name}: {error.value}"))
+    return checkpoints, findings
+
+
+def read_kept(notes: Mapping[str, str], public: Ed25519PublicKey) -> tuple[list[Checkpoint], list[Finding]]:
+    """Of notes that were kept out of everybody's reach: all that are checkpoints, since they are believed for where
+    they were. Another key's signature under one is a finding all the same: one of the two keys is not the log's."""
+    checkpoints = []
+    for note in notes.values():
+        with suppress(LedgerError):
+            checkpoints.append(read_note(note))
+    return checkpoints, open_notes(notes, public)[1]
+
+
 # -- verification -----------------------------------------------------------------------------------------------
 
 
-def verify(stored: Sequence[Stored], checkpoints: Sequence[Checkpoint]) -> Verification:
-    """Hash every stored entry again and hold the tree against every checkpoint (whose signatures were checked).
+def believed(item: Stored) -> Entry:
+    """The entry, for those who act on what it says, or vouch for it: what is no entry that Plantroom wrote must not
+    stand for a step's outcome. Raises LedgerError PR506."""
+    entry = item.entry
+    if entry.seq >= 0 and entry.leaf() == item.leaf:
+        return entry
+    value = "does not have the hash that was stored with it" if entry.seq >= 0 else "has a number that is never given"
+    raise LedgerError("PR506", item.name, value=value, remedy="See `plantroom ledger verify`")
 
-    Found: an entry altered (its hash differs from the stored one), deleted or reordered (numbers do not count up), cut
-    off (a checkpoint is larger than the log), and forked or rehashed (a checkpoint's root is not the root of that many
-    entries).
+
+def leaves_to_sign(stored: Sequence[Stored]) -> list[bytes]:
+    """Of a log in which every entry can be read and is in its place. Raises LedgerError PR506 for any other.
+
+    Whether it is the log that was signed before is not asked: the checkpoints of then stay, and `verify` says so.
     """
-    findings: list[Finding] = []
+    for item in stored:
+        _ = item.entry
+    finding = next(_misplaced(stored), None)
+    if finding is not None:
+        raise LedgerError("PR506", "the ledger", value=finding.detail, remedy="See `plantroom ledger verify`")
+    return [item.leaf for item in stored]
+
+
+def verify(stored: Sequence[Stored], checkpoints: Sequence[Checkpoint], forged: Sequence[Finding] = ()) -> Verification:
+    """Hash every stored entry again and hold the tree against every checkpoint (whose signatures were checked; `forged`
+    is what was found then).
+
+    Found: an entry altered (it cannot be read, or its hash differs from the stored one), inserted (its number is one
+    that is never given, or given already), deleted or reordered (numbers do not count up), cut off (a checkpoint is
+    larger than the log), and forked or rehashed (a checkpoint's root is not the root of that many entries).
+    """
+    findings = [*forged, *_misplaced(stored)]
     due = sorted(checkpoints, key=lambda checkpoint: checkpoint.size)
     tree = Tree()
     next_due = 0
@@ -152,19 +227,56 @@ def verify(stored: Sequence[Stored], checkpoints: Sequence[Checkpoint]) -> Verif
             next_due += 1
 
     hold()
-    for position, item in enumerate(stored):
-        entry = item.entry
-        if entry.seq != position:
-            kind = "deleted" if entry.seq > position else "reordered"
-            findings.append(Finding(kind, f"at place {position} stands entry {entry.seq}"))
-        leaf = entry.leaf()
-        if leaf != item.leaf:
-            what = f"entry {entry.seq} ({entry.verb} on {entry.subject})"
-            findings.append(Finding("altered", f"{what} does not have the hash that was stored with it"))
-        tree.add(leaf)
-        hold()
+    for item in stored:
+        # What cannot be read has no hash of its own. The stored one stands for it, to see whether the rest fits.
+        leaf = item.leaf
+        try:
+            entry = item.entry
+        except LedgerError as error:
+            findings.append(Finding("altered", f"{error.subject} {error.value}"))
+        else:
+            leaf = entry.leaf()
+            if leaf != item.leaf:
+                what = f"entry {entry.seq} ({entry.verb} on {entry.subject})"
+                findings.append(Finding("altered", f"{what} does not have the hash that was stored with it"))
+        if item.seq is not None and item.seq >= 0:
+            tree.add(leaf)
+            hold()
     for checkpoint in due[next_due:]:
         detail = f"a checkpoint vouches for {checkpoint.size} entries, the log has {tree.size}"
         findings.append(Finding("cut off", detail))
     covered = max((checkpoint.size for checkpoint in due if checkpoint.size <= tree.size), default=0)
-    return Verification(tree.size, len(due), covered, tree.size - covered, tuple(findings))
+    return Verification(len(stored), len(due), covered, len(stored) - covered, tuple(findings))
+
+
+def _misplaced(stored: Sequence[Stored]) -> Iterator[Finding]:
+    """Numbers that do not count up from 0. What follows a gap has moved up with it, and is not told one by one."""
+    never = [item.name for item in stored if item.seq is None or item.seq < 0]
+    if never:
+        yield Finding("inserted", f"{never[0]} has a number that is never given{_more(never)}")
+    numbers = [item.seq for item in stored if item.seq is not None and item.seq >= 0]
+    counted = sorted(set(numbers))
+    due = 0
+    for place, number in enumerate(counted):
+        if number > due:
+            gap = f"entry {due} is" if number == due + 1 else f"entries {due} to {number - 1} are"
+            yield Finding("deleted", f"{gap} missing; {len(counted) - place} later entries have moved up")
+        due = number + 1
+    again, late = [], []
+    seen: set[int] = set()
+    highest = -1
+    for place, number in enumerate(numbers):
+        if number in seen:
+            again.append(f"entry {number}")
+        elif number < highest:
+            late.append(f"at place {place} stands entry {number}")
+        seen.add(number)
+        highest = max(highest, number)
+    if again:
+        yield Finding("inserted", f"{again[0]} is there more than once{_more(again)}")
+    if late:
+        yield Finding("reordered", f"{late[0]}{_more(late)}")
+
+
+def _more(found: Sequence[str]) -> str:
+    return f", as {len(found) - 1} more" if len(found) > 1 else ""

@@ -8,20 +8,22 @@ harmless.
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plantroom.kernel.errors import LedgerError, PlatformError
 from plantroom.kernel.verdict import Allowed, Verdict
 from plantroom.ledger import policy, store
-from plantroom.ledger.model import CHECKPOINT_EVERY, Checkpoint, Draft, Entry, Phase, Stored, Verification
+from plantroom.ledger.model import CHECKPOINT_EVERY, Checkpoint, Draft, Entry, Finding, Phase, Stored, Verification
 from plantroom.runtime.clock import Clock, stamp
 from plantroom.runtime.database import Database, together
 from plantroom.runtime.faults import FaultPoint, Faults
@@ -61,12 +63,16 @@ class Ledger:
             return await store.read(connection)
 
     async def checkpoint(self) -> Checkpoint:
-        """Sign the present root and write it outside of PostgreSQL; at an unchanged size the one that is there."""
-        stored = await self.all()
-        path = self._directory / "checkpoints" / f"{len(stored):012d}.txt"
+        """Sign the present root and write it outside of PostgreSQL; at an unchanged size the one that is there.
+
+        Raises LedgerError PR506 when there is an entry that cannot be read or is not in its place.
+        """
+        # Reading everything takes seconds in a long log, in which steps go on.
+        leaves = await asyncio.to_thread(policy.leaves_to_sign, await self.all())
+        path = self._directory / "checkpoints" / f"{len(leaves):012d}.txt"
         if path.exists():
-            return policy.open_note(path.read_text(), self._key().public_key())
-        made = policy.sign(self._origin, len(stored), policy.root_of([item.leaf for item in stored]), self._key())
+            return policy.open_note(_text(path), self._key().public_key())
+        made = policy.sign(self._origin, len(leaves), policy.root_of(leaves), self._key())
         _write_whole(path, made.note.encode(), 0o644)
         return made
 
@@ -74,37 +80,56 @@ class Ledger:
         """A checkpoint at every thousandth entry, or as soon after it as a step ends."""
         async with self._database.transaction() as connection:
             size = await store.size(connection)
-        newest = max((int(path.stem) for path in self._directory.glob("checkpoints/*.txt")), default=0)
+        # Whatever else lies there is none of ours to count; `verify` tells of it.
+        names = (path.stem for path in self._directory.glob("checkpoints/*.txt"))
+        newest = max((int(name) for name in names if name.isascii() and name.isdigit()), default=0)
         if size // CHECKPOINT_EVERY > newest // CHECKPOINT_EVERY:
             await self.checkpoint()
 
     async def verify(self) -> Verification:
-        return policy.verify(await self.all(), self.checkpoints())
+        return policy.verify(await self.all(), *self._opened())
 
-    def checkpoints(self) -> list[Checkpoint]:
-        return read_checkpoints(self._directory)
+    def notes(self) -> dict[str, str]:
+        """What stands in the checkpoints' files, by their names, smallest first. Nothing is believed of it yet."""
+        return {path.name: _text(path) for path in sorted(self._directory.glob("checkpoints/*.txt"))}
 
-    async def prove(self, seq: int) -> dict[str, Any]:
-        """An inclusion proof of one entry against the newest checkpoint that covers it, with all a verifier needs."""
-        stored = await self.all()
-        covering = [checkpoint for checkpoint in self.checkpoints() if checkpoint.size > seq]
-        if not covering or seq >= len(stored) or seq < 0:
+    async def prove(self, seq: int, size: int | None = None) -> dict[str, Any]:
+        """An inclusion proof of one entry, with all a verifier needs, against the checkpoint of that size, else the
+        newest one that covers it.
+
+        Raises LedgerError PR503 when there is no such checkpoint, PR506 when the log is not what it was signed for.
+        """
+        stored = [item for item in await self.all() if item.seq is not None and item.seq >= 0]
+        covering = [one for one in self._opened()[0] if one.size > seq and size in (None, one.size)]
+        if not covering or seq < 0:
             raise LedgerError(
                 "PR503",
                 f"entry {seq}",
-                value="is not covered by a checkpoint",
+                value="is not covered by a checkpoint" if size is None else f"is not covered by a checkpoint at {size}",
                 limit=f"the ledger has {len(stored)} entries",
                 remedy="Make one with `plantroom ledger checkpoint`",
             )
-        newest = covering[-1]
-        proof = policy.inclusion_proof([item.leaf for item in stored[: newest.size]], seq)
+        newest = max(covering, key=lambda checkpoint: checkpoint.size)
+        leaves = [item.leaf for item in stored[: newest.size]]
+        if len(leaves) < newest.size or policy.root_of(leaves) != newest.root:
+            raise LedgerError(
+                "PR506",
+                "the ledger",
+                value=f"is not the one that was signed at {newest.size} entries",
+                remedy="See `plantroom ledger verify`",
+            )
         return {
-            "entry": stored[seq].entry.as_data(),
+            "entry": policy.believed(stored[seq]).as_data(),
             "leaf": stored[seq].leaf.hex(),
-            "proof": [step.hex() for step in proof],
+            "proof": [step.hex() for step in policy.inclusion_proof(leaves, seq)],
             "checkpoint": newest.note,
-            "public_key": self._key().public_key().public_bytes_raw().hex(),
+            "public_key": self.public_key(),
         }
+
+    def fingerprint(self) -> str:
+        """Of the key that checkpoints are checked with; empty as long as there is none."""
+        path = self._directory / "key.pub"
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
 
     def public_key(self) -> str:
         """In hexadecimal, 32 bytes."""
@@ -118,14 +143,15 @@ class Ledger:
             _write_whole(path, made.private_bytes_raw(), 0o600)
         return Ed25519PrivateKey.from_private_bytes(path.read_bytes())
 
-
-def read_checkpoints(directory: Path) -> list[Checkpoint]:
-    """Every checkpoint beside its public key, its signature checked, smallest first."""
-    paths = sorted(directory.glob("checkpoints/*.txt"))
-    if not paths:
-        return []
-    public = Ed25519PublicKey.from_public_bytes((directory / "key.pub").read_bytes())
-    return [policy.open_note(path.read_text(), public) for path in paths]
+    def _opened(self) -> tuple[list[Checkpoint], list[Finding]]:
+        """The checkpoints that are signed by this home's key, and what is wrong with the others."""
+        notes = self.notes()
+        path = self._directory / "key.pub"
+        try:
+            # Without a checkpoint there need be no key yet.
+            return policy.open_notes(notes, policy.public_key(path.read_bytes())) if notes else ([], [])
+        except (OSError, LedgerError):
+            return [], [Finding("forged", f"{path.name}: is not a public key, so no checkpoint can be checked")]
 
 
 class Journal:
@@ -138,7 +164,8 @@ class Journal:
 
     async def outcome(self, key: str) -> StepOutcome | None:
         async with self._database.transaction() as connection:
-            return _outcome(await store.find(connection, key, Phase.OUTCOME))
+            found = await store.find(connection, key, Phase.OUTCOME)
+            return _outcome(None if found is None else policy.believed(found))
 
     async def step(
         self,
@@ -199,7 +226,8 @@ class Journal:
         The lock goes with the outcome's transaction, and with the connection when anything else ends it."""
         async with self._database.reading() as connection:
             try:
-                yield connection, await store.open_step(connection, key)
+                there = map(policy.believed, await store.open_step(connection, key))
+                yield connection, {entry.phase: entry for entry in there}
             except BaseException:
                 # A broken connection takes its locks along.
                 await connection.invalidate()
@@ -209,7 +237,10 @@ class Journal:
 def _outcome(entry: Entry | None) -> StepOutcome | None:
     if entry is None:
         return None
-    return StepOutcome(bool(entry.payload["done"]), str(entry.payload["why"]), dict(entry.payload["data"]))
+    done, why, data = (entry.payload.get(name) for name in ("done", "why", "data"))
+    if not (isinstance(done, bool) and isinstance(why, str) and isinstance(data, dict)):
+        raise LedgerError("PR506", f"entry {entry.seq}", value="is not how an outcome is written")
+    return StepOutcome(done, why, data)
 
 
 def _write_whole(path: Path, data: bytes, mode: int) -> None:
@@ -223,10 +254,6 @@ def _write_whole(path: Path, data: bytes, mode: int) -> None:
     temporary.replace(path)
 
 
-def export_lines(stored: Sequence[Stored]) -> list[dict[str, Any]]:
-    """The ledger as data, one object an entry, each with the hash stored beside it."""
-    return [item.entry.as_data() | {"leaf": item.leaf.hex()} for item in stored]
-
-
-def import_lines(lines: Sequence[dict[str, Any]]) -> list[Stored]:
-    return [Stored(Entry.from_data(line), bytes.fromhex(line["leaf"])) for line in lines]
+def _text(path: Path) -> str:
+    """What is not UTF-8 gets a form in which it is no checkpoint."""
+    return path.read_text("utf-8", "replace")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,9 +9,9 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plantroom.kernel.digest import canonical
-from plantroom.ledger.model import Draft, Entry, Phase, Stored
+from plantroom.ledger.model import COLUMNS, Draft, Phase, Stored
 
-_COLUMNS = "seq, at, actor, verb, subject, phase, key, payload, leaf"
+_COLUMNS = ", ".join((*COLUMNS, "leaf"))
 
 _APPEND = text("SELECT ledger_append(:at, :actor, :verb, :subject, :phase, :key, :payload, :head, :tail)")
 _OPEN = text(f"SELECT {_COLUMNS} FROM journal_open(:key)")
@@ -42,11 +41,10 @@ async def append(connection: AsyncConnection, drafts: Sequence[Draft], at: str) 
         )
 
 
-async def open_step(connection: AsyncConnection, key: str) -> dict[Phase, Entry]:
-    """What there is of a step, by phase. Without an outcome the step is locked for this session, until `close_step` or
-    until the connection or its process ends."""
-    entries = [_stored(row).entry for row in await connection.execute(_OPEN, {"key": key})]
-    return {entry.phase: entry for entry in entries}
+async def open_step(connection: AsyncConnection, key: str) -> list[Stored]:
+    """What there is of a step. Without an outcome the step is locked for this session, until `close_step` or until the
+    connection or its process ends."""
+    return [_stored(row) for row in await connection.execute(_OPEN, {"key": key})]
 
 
 async def close_step(connection: AsyncConnection, key: str) -> None:
@@ -54,13 +52,13 @@ async def close_step(connection: AsyncConnection, key: str) -> None:
     await connection.execute(_CLOSE, {"key": key})
 
 
-async def find(connection: AsyncConnection, key: str, phase: Phase) -> Entry | None:
+async def find(connection: AsyncConnection, key: str, phase: Phase) -> Stored | None:
     found = await connection.execute(
         text(f"SELECT {_COLUMNS} FROM ledger_entry WHERE key = :key AND phase = :phase"),
         {"key": key, "phase": phase.value},
     )
     row = found.one_or_none()
-    return None if row is None else _stored(row).entry
+    return None if row is None else _stored(row)
 
 
 async def size(connection: AsyncConnection) -> int:
@@ -68,19 +66,9 @@ async def size(connection: AsyncConnection) -> int:
     return int(found.scalar_one())
 
 
-async def read(
-    connection: AsyncConnection, *, start: int = 0, limit: int = 1 << 62, subject: str | None = None
-) -> list[Stored]:
-    """Entries from `start` on, in order; of one subject and what lies below it, if given."""
-    found = await connection.execute(
-        text(
-            f"SELECT {_COLUMNS} FROM ledger_entry WHERE seq >= :start"
-            " AND (CAST(:subject AS text) IS NULL OR subject = :subject OR starts_with(subject, :subject || '/'))"
-            " ORDER BY seq LIMIT :limit"
-        ),
-        {"start": start, "limit": limit, "subject": subject},
-    )
-    return [_stored(row) for row in found]
+async def read(connection: AsyncConnection) -> list[Stored]:
+    """All that is there, in order, also what has a number that is never given."""
+    return [_stored(row) for row in await connection.execute(text(f"SELECT {_COLUMNS} FROM ledger_entry ORDER BY seq"))]
 
 
 async def latest(connection: AsyncConnection, limit: int, subject: str | None = None) -> list[Stored]:
@@ -97,5 +85,4 @@ async def latest(connection: AsyncConnection, limit: int, subject: str | None = 
 
 
 def _stored(row: Row[Any]) -> Stored:
-    entry = Entry(row.seq, row.at, row.actor, row.verb, row.subject, Phase(row.phase), row.key, json.loads(row.payload))
-    return Stored(entry, bytes(row.leaf))
+    return Stored.of(row._asdict(), row.leaf)
