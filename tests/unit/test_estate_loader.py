@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from plantroom.estate import reading
 from plantroom.estate.errors import EstateError, EstateExistsError
+from plantroom.estate.files import LARGEST_FILE
 from plantroom.estate.loader import load
 from plantroom.estate.model import Source
 from plantroom.estate.schema import json_schema
@@ -139,6 +141,26 @@ def test_a_file_that_cannot_be_read_is_a_mistake(estate: Path) -> None:
     with pytest.raises(EstateError) as caught:
         load(estate)
     assert "dangling.yaml:1:1: cannot be read" in str(caught.value)
+
+
+def test_what_is_no_regular_file_is_a_mistake_and_is_not_waited_for(estate: Path) -> None:
+    os.mkfifo(estate / "pipe.yaml")
+    (estate / "link.yaml").symlink_to(estate / "pipe.yaml")
+    (estate / "null.yaml").symlink_to("/dev/null")
+    with pytest.raises(EstateError) as caught:
+        load(estate)
+    assert [(mistake.source.file, mistake.wrong) for mistake in caught.value.mistakes] == [
+        (name, "this is no regular file") for name in ("link.yaml", "null.yaml", "pipe.yaml")
+    ]
+
+
+def test_a_file_that_is_too_large_is_a_mistake(estate: Path) -> None:
+    with (estate / "dump.yaml").open("wb") as file:
+        file.truncate(LARGEST_FILE + 1)
+    with pytest.raises(EstateError, match=r"dump\.yaml:1:1: the file is larger than 10 MiB"):
+        load(estate)
+    (estate / "dump.yaml").write_bytes(b"stages: {production: {}}\n".ljust(LARGEST_FILE, b"\n"))
+    assert "production" in load(estate).estate.stages
 
 
 def test_the_error_lists_every_mistake_by_place(estate: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,10 @@ from plantroom.estate.reading import Document, read
 
 GIT_TIMEOUT_S = 30
 """A status of a large work tree on a slow disk takes seconds; more means that Git waits for something."""
+
+LARGEST_FILE = 10 * 1024 * 1024
+"""Bytes of one file. The files of ten thousand clients have less; what has more was put there by mistake, and would
+take the memory of everything that reads the estate."""
 
 
 @dataclass(slots=True)
@@ -53,14 +58,7 @@ def merge(directory: Path) -> Merged:
         merged.mistakes.append(_about(".", "this is no directory", "Name the directory of the estate's files"))
         return merged
     for path in _files(directory):
-        name = path.relative_to(directory).as_posix()
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            document = Document(name)
-            document.wrong(0, f"cannot be read ({error.strerror})", "Let this user read it, or move it elsewhere")
-        else:
-            document = read(name, data)
+        document = _document(path, path.relative_to(directory).as_posix())
         merged.documents.append(document)
         merged.mistakes += document.mistakes
         _add(merged, document)
@@ -101,6 +99,33 @@ def _git(directory: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.decode(errors="replace") if done.returncode == 0 else None
+
+
+def _document(path: Path, name: str) -> Document:
+    """What one file says, or why it is not read."""
+    unread = Document(name)
+    try:
+        data = _content(path)
+    except OSError as error:
+        unread.wrong(0, f"cannot be read ({error.strerror})", "Let this user read it, or move it elsewhere")
+        return unread
+    if data is None:
+        unread.wrong(0, "this is no regular file", "Put a file of text in its place, or move it elsewhere")
+        return unread
+    if len(data) > LARGEST_FILE:
+        limit = LARGEST_FILE // (1024 * 1024)
+        unread.wrong(0, f"the file is larger than {limit} MiB", "Split it, or move it elsewhere")
+        return unread
+    return read(name, data)
+
+
+def _content(path: Path) -> bytes | None:
+    """At most one byte more than a file may have; None for a pipe, a socket or a device, whose other end may never
+    write. Looked at again once it is open, in case something else was put there meanwhile."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        return None
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        return file.read(LARGEST_FILE + 1) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
 
 
 def _files(directory: Path) -> Iterator[Path]:
