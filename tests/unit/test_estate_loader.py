@@ -117,6 +117,52 @@ def test_only_what_is_below_the_directory_makes_it_dirty(tmp_path: Path) -> None
     assert load(estate).dirty, "a changed file"
 
 
+def test_a_link_is_dirty_when_what_it_leads_to_is_not_in_the_commit(tmp_path: Path) -> None:
+    repository, beside = tmp_path / "repository", tmp_path / "beside.yaml"
+    estate = repository / "estate"
+    (repository / "shared").mkdir(parents=True)
+    estate.mkdir()
+    (estate / "main.yaml").write_text(MAIN)
+    (repository / "shared/clients.txt").write_text(CLIENT)
+    beside.write_text("regions: {south: {}}\n")
+    git(repository, "init", "-q")
+    (estate / "clients.yaml").symlink_to("../shared/clients.txt")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "first")
+    assert not load(estate).dirty, "a link to a file of the commit"
+    (repository / "shared/clients.txt").write_text(CLIENT + "# changed\n")
+    assert load(estate).dirty, "the link is as it was, what it leads to is not"
+    git(repository, "checkout", "-q", ".")
+    (estate / "more.yaml").symlink_to(beside)
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "a link out of the repository")
+    assert load(estate).dirty, "nobody committed what it leads to"
+    (repository / ".gitignore").write_text("way\n")
+    (repository / "way").symlink_to("shared")
+    (estate / "more.yaml").unlink()
+    (estate / "clients.yaml").unlink()
+    (estate / "clients.yaml").symlink_to("../way/clients.txt")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "a link by way of another")
+    assert load(estate).dirty, "the link between is ignored, and may lead elsewhere tomorrow"
+
+
+def test_what_looks_like_a_file_of_the_estate_is_read_or_told(
+    estate: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "regions.yaml").write_text("regions: {south: {}}\n")
+    (estate / "south").symlink_to(elsewhere)
+    (estate / "SOUTH.YAML").write_text("regions: {south: {}}\n")
+    (estate / "notes.txt").write_text("not an estate")
+    with pytest.raises(EstateError) as caught:
+        load(estate)
+    assert [str(mistake) for mistake in caught.value.mistakes] == [
+        "SOUTH.YAML:1:1: a file that ends with .YAML is not read. Let its name end with .yaml",
+        "south:1:1: a directory behind a symbolic link is not read. Put the files themselves there",
+    ]
+
+
 def test_another_repository_in_the_environment_is_not_asked(
     estate: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
