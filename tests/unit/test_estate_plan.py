@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.golden.applied import applied
 
+from plantroom.delivery.tenancy import policy
 from plantroom.estate.loader import load
 from plantroom.estate.model import Loaded
 from plantroom.estate.plan import Action, ObjectKind, Observed, Plan, Status, as_data, from_data, make
@@ -99,6 +100,21 @@ def test_what_is_missing_while_provisioning_is_not_blamed_on_anybody(loaded: Loa
     reasons = {change.kind: change.reason for change in plan.effective}
     assert reasons[ObjectKind.ENVIRONMENT] == "its provisioning has not ended"
     assert not any("behind" in reason for reason in reasons.values())
+
+
+def test_what_is_only_observed_is_drift_and_nobody_s_work(loaded: Loaded, tmp_path: Path) -> None:
+    observed = as_applied(loaded)
+    (tmp_path / "b.yaml").write_text(CLIENTS.replace("ring: pilot", "ring: pilot\n    management: observed"))
+    watched = replace(load(tmp_path), commit="c" * 40, dirty=True)
+    plan = plan_of(watched, replace(observed, databases=[], routes=[]))
+    assert {(one.action, one.kind) for one in plan.observed} == {
+        (Action.OBSERVED, ObjectKind.DATABASE),
+        (Action.OBSERVED, ObjectKind.ROUTE),
+    }
+    assert (plan.effective, plan.refusals) == ((), ())
+    assert policy.drift(plan) == plan.observed
+    work = policy.work_of(plan, watched, {}, {}, {}, date(2027, 1, 1))
+    assert (work.environments, work.waiting, work.clear) == ({}, {}, ())
 
 
 def test_everything_of_an_environment_is_sorted_and_named_once(loaded: Loaded) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from typing import Any
 
 from plantroom.estate.capacity import pool_changes, server_changes
 from plantroom.estate.changes import (
+    IDLE,
     JSON,
     Action,
     Assignment,
@@ -25,10 +25,12 @@ from plantroom.estate.changes import (
     as_data,
     from_data,
 )
+from plantroom.estate.config import config_changed, config_of
 from plantroom.estate.deletions import judged, may_delete
-from plantroom.estate.effective import Place, management_of, milli, places, release_of, scales_of
+from plantroom.estate.effective import Place, management_of, places, release_of
 from plantroom.estate.model import EnvironmentState, Estate, Loaded, Management
 from plantroom.estate.parts import Seen, Wanted, as_recorded, diff, hosts_changed
+from plantroom.estate.watched import environment_changes
 from plantroom.kernel.digest import digest
 from plantroom.kernel.verdict import Refused
 
@@ -54,22 +56,6 @@ Placements = Mapping[str, tuple[Assignment, ...] | Refused]
 _KINDS = {kind: index for index, kind in enumerate(ObjectKind)}
 
 
-def config_of(estate: Estate, client: str, stage: str) -> dict[str, Any]:
-    """What of the declaration reaches an environment's instances and its route, and so makes them new when it changes:
-    values, secret references (never secrets), host names, and per process type count and limits."""
-    environment = estate.clients[client].environments[stage]
-    return {
-        "application": environment.application,
-        "hosts": sorted(environment.hosts),
-        "values": environment.values,
-        "secrets": {name: {"env": ref.env, "file": ref.file} for name, ref in environment.secrets.items()},
-        "processes": {
-            process: {"instances": scale.instances, "memory_mib": scale.memory_mib, "cpu_milli": milli(scale.cpus)}
-            for process, scale in scales_of(estate, environment).items()
-        },
-    }
-
-
 def make(loaded: Loaded, observed: Observed, placements: Placements, generation: int, today: date) -> Plan:
     """The plan that leads from `observed` to `loaded`. `placements` are those of `rollout.placement.place`; an
     environment whose placement is refused is refused. An applied estate plans to nothing: all unchanged."""
@@ -77,10 +63,13 @@ def make(loaded: Loaded, observed: Observed, placements: Placements, generation:
     records = {record.environment: record for record in observed.records}
     seen = Seen(observed)
     found: list[Change] = []
-    for change, wanted in _decided(estate, records, placements, today):
-        found.append(change)
-        if wanted is not None:
-            found += diff(wanted, seen)
+    for place in places(estate):
+        record = records.get(place.name)
+        if management_of(estate, place) is Management.MANAGED:
+            change, wanted = _decided(estate, place, record, placements, today)
+            found += [change] if wanted is None else [change, *diff(wanted, seen)]
+        else:
+            found += _left_alone(estate, place, record, seen)
     found += _undeclared(estate, records, seen)
     changes = [
         *server_changes(estate, observed),
@@ -99,20 +88,25 @@ def make(loaded: Loaded, observed: Observed, placements: Placements, generation:
 
 
 def _decided(
-    estate: Estate, records: Mapping[str, Record], placements: Placements, today: date
-) -> Iterator[tuple[Change, Wanted | None]]:
-    """For every declared environment: what happens to it, and which parts it shall have. None leaves them alone."""
-    for place in places(estate):
-        record = records.get(place.name)
-        management = management_of(estate, place)
-        if management is not Management.MANAGED:
-            yield _environment(Action.UNCHANGED, place.name, management.value), None
-        elif record is not None and record.go_live is not None:
-            yield _waiting(estate, place, record, placements, today)
-        elif record is None or record.status is Status.RETIRED:
-            yield _new(estate, place, record, placements, today)
-        else:
-            yield _existing(estate, place, record, placements)
+    estate: Estate, place: Place, record: Record | None, placements: Placements, today: date
+) -> tuple[Change, Wanted | None]:
+    """What happens to a managed environment, and which parts it shall have. None leaves them alone."""
+    if record is not None and record.go_live is not None:
+        return _waiting(estate, place, record, placements, today)
+    if record is None or record.status is Status.RETIRED:
+        return _new(estate, place, record, placements, today)
+    return _existing(estate, place, record, placements)
+
+
+def _left_alone(estate: Estate, place: Place, record: Record | None, seen: Seen) -> Iterable[Change]:
+    """One that Plantroom watches, or knows by name only. What waited for its day while it was managed waits no more."""
+    management = management_of(estate, place)
+    if record is not None and record.go_live is not None:
+        reason = f"it is {management} now; it never went live"
+        return [_environment(Action.DELETED, place.name, reason, _recorded_content(record))]
+    if management is Management.OBSERVED:
+        return environment_changes(estate, place, record, seen)
+    return [_environment(Action.UNCHANGED, place.name, management.value)]
 
 
 def _new(
@@ -149,7 +143,7 @@ def _waiting(
     if change.action is not Action.CREATED or wanted is not None:
         return change, wanted
     same = record.go_live == environment.go_live and record.release == release_of(estate, environment)
-    if same and not _config_changed(estate, place, record):
+    if same and not config_changed(estate, place, record):
         return _environment(Action.UNCHANGED, place.name, f"goes live on {environment.go_live}"), None
     reason = f"goes live on {environment.go_live}, was to on {record.go_live}; starts as it is declared now"
     return _environment(Action.UPDATED, place.name, reason, _recorded_content(record), change.after), None
@@ -201,7 +195,7 @@ def _reasons(estate: Estate, place: Place, record: Record, placement: tuple[Assi
         yield "gets a database" if environment.database_pool else "has no database any more"
     if environment.file_store != record.file_store:
         yield "gets a file store" if environment.file_store else "has no file store any more"
-    if _config_changed(estate, place, record):
+    if config_changed(estate, place, record):
         yield "values, secret references or limits changed"
 
 
@@ -218,22 +212,6 @@ def _moves(before: Iterable[Assignment], after: Iterable[Assignment]) -> Iterato
             yield f"{label} on {was[slot]} goes"
         elif was[slot] != will[slot]:
             yield f"{label} moves from {was[slot]} to {will[slot]}"
-
-
-def _config_changed(estate: Estate, place: Place, record: Record) -> bool:
-    """Whether more of the configuration changed than host names and counts, which the record knows by themselves."""
-    config = config_of(estate, place.client_name, place.stage)
-    if digest(config) == record.config:
-        return False
-    counts: dict[str, int] = {}
-    for one in record.assignments:
-        counts[one.process] = counts.get(one.process, 0) + 1
-    as_it_was = {
-        process: {**scale, "instances": counts.get(process, 0)} for process, scale in config["processes"].items()
-    }
-    hosts = sorted(record.hosts)
-    explained = ({**config, "hosts": hosts}, {**config, "hosts": hosts, "processes": as_it_was})
-    return all(digest(one) != record.config for one in explained)
 
 
 def _undeclared(estate: Estate, records: Mapping[str, Record], seen: Seen) -> Iterator[Change]:
@@ -321,7 +299,7 @@ def _refusals(loaded: Loaded, changes: Iterable[Change]) -> Iterator[str]:
         change.environment
         for change in changes
         if change.environment is not None
-        and change.action not in (Action.UNCHANGED, Action.REFUSED)
+        and change.action not in IDLE
         and change.environment.partition("/")[2] in settings.production_stages
     }
     if touched:

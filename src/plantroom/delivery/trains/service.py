@@ -8,6 +8,7 @@ from plantroom.delivery.trains import policy, steps, store
 from plantroom.delivery.trains.model import TargetState, Train, TrainState, TrainTarget
 from plantroom.delivery.trains.ports import AppliedEstate, Artefacts, Courier
 from plantroom.estate.changes import Status
+from plantroom.estate.effective import Place, management_of
 from plantroom.estate.model import Estate, Management
 from plantroom.kernel.digest import digest, short
 from plantroom.kernel.errors import ReleaseError
@@ -212,9 +213,10 @@ class TrainService:
             )
             if declared is None or target.application != application or target.stage != stage:
                 continue
-            if target.status is Status.LIVE and declared.management is Management.MANAGED:
-                ring = estate.clients[target.client].ring
-                found.append(Target.from_data(target.as_data() | {"ring": ring}))
+            client = estate.clients[target.client]
+            one = Place(target.environment, target.client, target.stage, client, declared)
+            if target.status is Status.LIVE and management_of(estate, one) is Management.MANAGED:
+                found.append(Target.from_data(target.as_data() | {"ring": client.ring}))
         if not found:
             raise ReleaseError(
                 "PR703",
