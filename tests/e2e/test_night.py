@@ -85,7 +85,7 @@ class TestNight:
         assert house.get("cedar")[1]["x-release"] == "2.0"
 
     def test_a_client_is_retired_and_its_last_dump_and_files_are_kept(self, house: House) -> None:
-        estate = tiny_estate(CLIENTS)
+        estate = tiny_estate(CLIENTS, bounds={"max_deletions": 1, "max_deletions_percent": 50})
         estate["clients"]["cedar"]["environments"]["production"]["state"] = "retired"
         house.declare(estate)
         house.apply()

@@ -187,7 +187,7 @@ class Ring(Declared):
 
 
 class Bounds(Declared):
-    """How much one plan may delete; met by count or by percentage, whichever is smaller."""
+    """How much one plan may delete or retire; met by count or by percentage, whichever is smaller."""
 
     max_deletions: Annotated[int, Field(ge=0)] = 5
     max_deletions_percent: Percent = 10

@@ -26,7 +26,7 @@ from plantroom.estate.changes import (
     from_data,
 )
 from plantroom.estate.config import config_changed, config_of
-from plantroom.estate.deletions import judged, may_delete
+from plantroom.estate.deletions import judged, may_not_go
 from plantroom.estate.effective import Place, management_of, places, release_of
 from plantroom.estate.model import EnvironmentState, Estate, Loaded, Management
 from plantroom.estate.parts import Seen, Wanted, as_recorded, diff, hosts_changed
@@ -62,19 +62,21 @@ def make(loaded: Loaded, observed: Observed, placements: Placements, generation:
     estate = loaded.estate
     records = {record.environment: record for record in observed.records}
     seen = Seen(observed)
+    gone, retiring = _going(estate, records)
+    refusals = may_not_go(estate, gone, retiring, observed)
     found: list[Change] = []
     for place in places(estate):
         record = records.get(place.name)
         if management_of(estate, place) is Management.MANAGED:
-            change, wanted = _decided(estate, place, record, placements, today)
+            change, wanted = _decided(estate, place, record, placements, refusals, today)
             found += [change] if wanted is None else [change, *diff(wanted, seen)]
         else:
             found += _left_alone(estate, place, record, seen)
-    found += _undeclared(estate, records, seen)
+    found += _undeclared(estate, records, seen, gone, refusals)
     changes = [
         *server_changes(estate, observed),
         *pool_changes(estate, observed),
-        *judged(estate, found, observed),
+        *judged(estate, found, observed, [record for name, record in retiring.items() if name not in refusals]),
     ]
     changes.sort(key=lambda change: (_KINDS[change.kind], change.name))
     return Plan(
@@ -88,14 +90,26 @@ def make(loaded: Loaded, observed: Observed, placements: Placements, generation:
 
 
 def _decided(
-    estate: Estate, place: Place, record: Record | None, placements: Placements, today: date
+    estate: Estate,
+    place: Place,
+    record: Record | None,
+    placements: Placements,
+    refusals: Mapping[str, str],
+    today: date,
 ) -> tuple[Change, Wanted | None]:
     """What happens to a managed environment, and which parts it shall have. None leaves them alone."""
+    if record is not None and place.name in refusals:
+        return _kept(record, refusals[place.name])
     if record is not None and record.go_live is not None:
         return _waiting(estate, place, record, placements, today)
     if record is None or record.status is Status.RETIRED:
         return _new(estate, place, record, placements, today)
     return _existing(estate, place, record, placements)
+
+
+def _kept(record: Record, refusal: str) -> tuple[Change, Wanted]:
+    """One that may not go as it is declared to, and stays as it is recorded."""
+    return _environment(Action.REFUSED, record.environment, refusal, _recorded_content(record)), as_recorded(record)
 
 
 def _left_alone(estate: Estate, place: Place, record: Record | None, seen: Seen) -> Iterable[Change]:
@@ -153,14 +167,17 @@ def _existing(estate: Estate, place: Place, record: Record, placements: Placemen
     name, environment = place.name, place.environment
     before = _recorded_content(record)
     if environment.state is EnvironmentState.RETIRED:
-        reason = "retires: a final dump and its files are kept, everything else of it goes"
+        reason = (
+            "retires: a final dump and its files are kept, everything else of it goes; state: retired names it, "
+            "so that estate.allow need not"
+        )
         after: Content = {**before, "state": Status.RETIRED.value}
         return _environment(Action.UPDATED, name, reason, before, after), None
     placement = placements.get(name, ()) if environment.state is EnvironmentState.LIVE else ()
     if isinstance(placement, Refused):
-        return _environment(Action.REFUSED, name, placement.reason, before), as_recorded(record)
+        return _kept(record, placement.reason)
     if refusal := _never(place, record):
-        return _environment(Action.REFUSED, name, refusal, before), as_recorded(record)
+        return _kept(record, refusal)
     reasons = list(_reasons(estate, place, record, placement))
     wanted = _wanted(place, record, placement)
     if not reasons:
@@ -214,25 +231,44 @@ def _moves(before: Iterable[Assignment], after: Iterable[Assignment]) -> Iterato
             yield f"{label} moves from {was[slot]} to {will[slot]}"
 
 
-def _undeclared(estate: Estate, records: Mapping[str, Record], seen: Seen) -> Iterator[Change]:
+def _going(estate: Estate, records: Mapping[str, Record]) -> tuple[dict[str, Record], dict[str, Record]]:
+    """Of the environments that something was made of: those that no file declares any more, and those that retire."""
+    declared = {place.name: place for place in places(estate)}
+    gone: dict[str, Record] = {}
+    retiring: dict[str, Record] = {}
+    for name, record in records.items():
+        place = declared.get(name)
+        if record.status is Status.RETIRED or record.go_live is not None:
+            continue
+        if place is None:
+            gone[name] = record
+        elif place.environment.state is EnvironmentState.RETIRED and management_of(estate, place) is Management.MANAGED:
+            retiring[name] = record
+    return gone, retiring
+
+
+def _undeclared(
+    estate: Estate,
+    records: Mapping[str, Record],
+    seen: Seen,
+    gone: Mapping[str, Record],
+    refusals: Mapping[str, str],
+) -> Iterator[Change]:
     """What was recorded or seen of environments that no file declares."""
     declared = {place.name for place in places(estate)}
-    there = {name: one for name, one in records.items() if one.status is not Status.RETIRED and one.go_live is None}
-    gone = {name: record for name, record in there.items() if name not in declared}
     for name, record in records.items():
         if name not in declared and record.go_live is not None:
             reason = "no file declares it any more; it never went live"
             yield _environment(Action.DELETED, name, reason, _recorded_content(record))
-    alive = len(there)
-    refusals = may_delete(estate, ObjectKind.ENVIRONMENT, gone, alive)
     for name, record in gone.items():
-        before = _recorded_content(record)
         if name in refusals:
-            yield _environment(Action.REFUSED, name, refusals[name], before)
-            yield from diff(as_recorded(record), seen)
+            change, wanted = _kept(record, refusals[name])
         else:
-            yield _environment(Action.DELETED, name, "no file declares it any more", before)
-            yield from diff(Wanted(name, record), seen)
+            reason = "no file declares it any more"
+            change = _environment(Action.DELETED, name, reason, _recorded_content(record))
+            wanted = Wanted(name, record)
+        yield change
+        yield from diff(wanted, seen)
     for name in sorted(seen.environments() - declared - gone.keys()):
         yield from diff(Wanted(name, records.get(name)), seen)
 

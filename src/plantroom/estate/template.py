@@ -18,7 +18,7 @@ TEMPLATE = """\
 estate:
   name: first
   platform: local            # where servers, databases and traffic live: local, or sim (in memory, for trying)
-  bounds:                    # how much one plan may delete; whichever is smaller counts
+  bounds:                    # how much one plan may delete or retire; whichever is smaller counts
     max_deletions: 5
     max_deletions_percent: 10
   allow:
