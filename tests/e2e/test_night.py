@@ -90,7 +90,11 @@ class TestNight:
         house.declare(estate)
         house.apply()
         kept = {path.name for path in (house.home / "archive" / "cedar").rglob("*") if path.is_file()}
-        assert kept == {"database.dump", "files.tar"}
+        assert kept == {"database.dump", "files.tar", "retired.json"}
+        (told,) = house.data("why", "cedar")["environments"]
+        assert told["archive"]["place"] == str(next((house.home / "archive" / "cedar").iterdir()))
+        assert told["archive"]["by"] == "tester"
+        assert "retired by tester" in house.run("why", "cedar")
         assert house.get("cedar")[0] == 404
         assert house.changed() == []
 

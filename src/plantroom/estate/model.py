@@ -39,6 +39,14 @@ def _seconds(value: Any) -> Any:
     return int(match[1]) * _SECONDS[match[2]]
 
 
+def written(seconds: int) -> str:
+    """A duration as files have it, in the largest unit that gives a whole number: `90d`."""
+    for unit, size in reversed(_SECONDS.items()):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
 def _thousandths(value: float) -> float:
     if round(value * 1000) / 1000 != value:
         raise ValueError("finer than a thousandth of a core")

@@ -28,7 +28,7 @@ from plantroom.estate.changes import (
 from plantroom.estate.config import config_changed, config_of
 from plantroom.estate.deletions import judged, may_not_go
 from plantroom.estate.effective import Place, management_of, places, release_of
-from plantroom.estate.model import EnvironmentState, Estate, Loaded, Management
+from plantroom.estate.model import EnvironmentState, Estate, Loaded, Management, written
 from plantroom.estate.parts import Seen, Wanted, as_recorded, diff, hosts_changed
 from plantroom.estate.watched import environment_changes
 from plantroom.kernel.digest import digest
@@ -168,8 +168,8 @@ def _existing(estate: Estate, place: Place, record: Record, placements: Placemen
     before = _recorded_content(record)
     if environment.state is EnvironmentState.RETIRED:
         reason = (
-            "retires: a final dump and its files are kept, everything else of it goes; state: retired names it, "
-            "so that estate.allow need not"
+            f"retires: a final dump and its files are kept for {written(estate.estate.keep_retired)}, everything else "
+            "of it goes; state: retired names it, so that estate.allow need not"
         )
         after: Content = {**before, "state": Status.RETIRED.value}
         return _environment(Action.UPDATED, name, reason, before, after), None

@@ -60,7 +60,9 @@ def work_of(
         if name not in managed:
             # What no file declares any more retires; what is only watched is left as it is.
             if previous is not None and name not in declared:
-                environments[name] = replace(previous, status=Status.RETIRED, assignments=()).as_data()
+                kept = estate.estate.keep_retired
+                retired = replace(previous, status=Status.RETIRED, assignments=(), keep_retired_s=kept)
+                environments[name] = retired.as_data()
             continue
         if name not in ahead:
             environments[name] = _target(estate, name, previous, placements, artefacts, plan.digest).as_data()

@@ -14,6 +14,7 @@ from plantroom.kernel.digest import digest, short
 from plantroom.kernel.errors import ReleaseError
 from plantroom.ledger.model import Draft, Phase
 from plantroom.ledger.service import Ledger
+from plantroom.rollout import archives
 from plantroom.rollout import policy as rollout_policy
 from plantroom.rollout import store as rollout_store
 from plantroom.rollout.model import ChangeState, Target
@@ -21,6 +22,9 @@ from plantroom.runtime.clock import Clock, stamp
 from plantroom.runtime.database import Database
 
 INTENT = "train"
+
+_LAST = 100
+"""Entries about one environment: more than are written from its archive on."""
 
 
 class TrainService:
@@ -197,9 +201,17 @@ class TrainService:
                         "because": _because(target, done.actor if done else "", done.intent if done else "", trains),
                         "history": [line for train, aboard in trains[:5] for line in _history(train, aboard)],
                         "next": _next(trains),
+                        "archive": await self._archive(target),
                     }
                 )
         return {"client": client, "environments": found}
+
+    async def _archive(self, target: Target) -> dict[str, Any] | None:
+        """What is kept of a retired environment, as the ledger says. Nothing of it is written after that but its
+        removal, so that it is among the last entries."""
+        if target.status is not Status.RETIRED:
+            return None
+        return archives.told([item.entry for item in await self._ledger.latest(_LAST, target.environment)])
 
     async def _targets(self, estate: Estate, application: str, stage: str, recorded: dict[str, Target]) -> list[Target]:
         """Who gets the release, ring by ring, in the order of names."""
