@@ -22,7 +22,8 @@ def with_day(day: str | None) -> dict[str, Any]:
 
 
 async def environments(world: Any) -> set[str]:
-    return {one["environment"] for one in await world.core.tenancy.environments()}
+    """Those that are live."""
+    return {one["environment"] for one in await world.core.tenancy.environments() if one["status"] == "live"}
 
 
 async def actions(world: Any) -> dict[str, Action]:

@@ -20,6 +20,8 @@ Content = Mapping[str, JSON]
 class ObjectKind(StrEnum):
     """What a plan is about, in the order in which things need each other."""
 
+    ESTATE = "estate"
+    """Its files as a whole: people, rings, bounds, and all else that no other object runs with."""
     SERVER = "server"
     DATABASE_POOL = "database pool"
     ENVIRONMENT = "environment"

@@ -8,7 +8,8 @@ PlantroomError
 ├── LedgerError        PR5xx  the ledger cannot be written, read or believed
 ├── AccessError        PR6xx  the caller may not do this
 ├── ReleaseError       PR7xx  a release or train cannot go on
-└── EngineError        PR8xx  a part that Plantroom runs on is missing or does not answer
+├── EngineError        PR8xx  a part that Plantroom runs on is missing or does not answer
+└── RequestError       PR9xx  what was asked cannot be understood
 """
 
 from __future__ import annotations
@@ -76,3 +77,7 @@ class ReleaseError(PlantroomError):
 
 class EngineError(PlantroomError):
     family = "PR8"
+
+
+class RequestError(PlantroomError):
+    family = "PR9"

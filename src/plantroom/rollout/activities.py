@@ -19,7 +19,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from plantroom.estate.changes import Status
-from plantroom.kernel.errors import PlatformError
+from plantroom.kernel.errors import ArtefactError, PlatformError
 from plantroom.kernel.verdict import Allowed, Refused, Verdict
 from plantroom.ledger.service import Journal, StepOutcome
 from plantroom.platforms.contract import DatabaseSpec, Platform
@@ -87,6 +87,11 @@ class Activities:
             wrong = policy.misfits(target, artefact)
             if wrong:
                 return steps.ChangeView(False, "; ".join(wrong))
+            if forward:
+                try:
+                    await self._artefacts.verify(target.artefact)
+                except ArtefactError as error:
+                    return steps.ChangeView(False, str(error))
             parts = _parts(target, artefact, forward)
         instances = await self._platform.workloads.observe()
         routes = await self._platform.traffic.observe()
@@ -115,7 +120,13 @@ class Activities:
             steps.STOP: self._stop,
         }
         for number, step in enumerate(given.steps):
-            result = await verbs[step.verb](step.given(given.change, given.direction, glance=True))
+            try:
+                result = await verbs[step.verb](step.given(given.change, given.direction, glance=True))
+            except PlatformError:
+                if number == 0:
+                    raise
+                # What is done is told first, so that this step is tried with a patience of its own.
+                return steps.RunResult(number, steps.StepResult(True))
             if result.wait or not result.done:
                 return steps.RunResult(number, result)
         return steps.RunResult(len(given.steps), steps.StepResult(True))

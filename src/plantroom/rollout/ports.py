@@ -16,6 +16,10 @@ class Artefacts(Protocol):
     async def view(self, digest: str) -> ArtefactView:
         """Raises ArtefactError when it is not there or its description does not verify."""
 
+    async def verify(self, digest: str) -> None:
+        """Raises ArtefactError when anything of it is missing, cut off or altered. Cheap when nothing was touched since
+        it was asked last."""
+
     async def find(self, application: str, version: str) -> str | None:
         """The digest of a version, or None."""
 

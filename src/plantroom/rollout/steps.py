@@ -95,7 +95,7 @@ class RunInput:
 
 @dataclass(frozen=True)
 class RunResult:
-    """`count` steps are done; `last` is what the next one said, or that all are."""
+    """`count` steps are done; `last` is what the next one said, done when the rest is to go on."""
 
     count: int
     last: StepResult

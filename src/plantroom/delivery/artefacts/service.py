@@ -46,6 +46,15 @@ class Catalogue:
 
     def __init__(self, artefacts: Artefacts) -> None:
         self._artefacts = artefacts
+        self._verified: dict[str, tuple[object, ...]] = {}
+
+    async def verify(self, digest: str) -> None:
+        artefact = await asyncio.to_thread(self._artefacts.show, digest)
+        paths = [self._artefacts.layout.blob_path(blob.digest) for blob in artefact.layers]
+        marks = tuple(_mark(path) for path in paths)
+        if self._verified.get(digest) != marks:
+            await asyncio.to_thread(self._artefacts.verify, digest)
+            self._verified[digest] = marks
 
     async def view(self, digest: str) -> ArtefactView:
         artefact = await asyncio.to_thread(self._artefacts.show, digest)
@@ -68,3 +77,12 @@ class Catalogue:
 
     async def scripts_due(self, digest: str, recorded: Sequence[ScriptSeen]) -> tuple[Script, ...] | Refused:
         return scripts_due(await asyncio.to_thread(self._artefacts.show, digest), recorded)
+
+
+def _mark(path: Path) -> object:
+    """What is another after any write to the file, None when it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

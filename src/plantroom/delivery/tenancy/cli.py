@@ -74,7 +74,7 @@ def drift(context: typer.Context, as_json: Json = False) -> None:
 
 
 def environments(context: typer.Context, as_json: Json = False) -> None:
-    """List every environment that was provisioned: status, release, ring, servers.
+    """List every environment that was provisioned, or waits for its day: status, release, ring, servers.
 
     Example: plantroom environments --json
     """

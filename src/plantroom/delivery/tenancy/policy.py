@@ -112,6 +112,42 @@ def without_under_way(plan: Plan, under_way: Mapping[str, str]) -> Plan:
     return replace(plan, changes=tuple(sorted(kept, key=lambda change: (order[change.kind], change.name))))
 
 
+def with_settings(plan: Plan, loaded: Loaded, applied: str) -> Plan:
+    """The plan with the estate itself as one of its objects, where its files are not those that were applied and
+    nothing else says so: a night takes its rings and bounds from what was applied."""
+    if plan.effective or loaded.content == applied:
+        return plan
+    change = Change(
+        Action.UPDATED,
+        ObjectKind.ESTATE,
+        loaded.estate.estate.name,
+        "its files are not those that were applied; nothing that runs changes",
+        before={"content": applied},
+        after={"content": loaded.content},
+    )
+    refusals = plan.refusals
+    if loaded.dirty and not loaded.estate.estate.allow.dirty_tree:
+        refusals += ("the files differ from the commit: commit them, or set estate.allow.dirty_tree",)
+    return replace(plan, changes=(change, *plan.changes), refusals=refusals)
+
+
+def without_artefacts(plan: Plan, missing: Mapping[tuple[str, str], list[str]]) -> Plan:
+    """The plan in which environments that cannot start are refused, with all that belongs to them."""
+    why = {
+        name: f"there is no artefact of {application} {version}: build it with `plantroom artefact build PATH`"
+        for (application, version), names in missing.items()
+        for name in names
+    }
+
+    def judged(change: Change) -> Change:
+        name = change.environment or change.name
+        if change.kind not in _OF_ENVIRONMENT or name not in why or change.action is Action.UNCHANGED:
+            return change
+        return replace(change, action=Action.REFUSED, reason=why[name])
+
+    return replace(plan, changes=tuple(judged(change) for change in plan.changes)) if why else plan
+
+
 def drift(plan: Plan) -> tuple[Change, ...]:
     """The changes of a plan that nobody declared: what was changed behind Plantroom's back, and whatever differs of
     what is only watched.
@@ -119,10 +155,11 @@ def drift(plan: Plan) -> tuple[Change, ...]:
     An environment whose declaration changes as well is left out, since its parts change with it.
     """
     declared = {change.name for change in plan.effective if change.kind is ObjectKind.ENVIRONMENT}
+    wishes = (ObjectKind.ENVIRONMENT, ObjectKind.ESTATE)
     changed = tuple(
         change
         for change in (*plan.effective, *plan.refused)
-        if change.kind is not ObjectKind.ENVIRONMENT and (change.environment or change.name) not in declared
+        if change.kind not in wishes and (change.environment or change.name) not in declared
     )
     return (*changed, *plan.observed)
 

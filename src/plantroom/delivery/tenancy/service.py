@@ -15,7 +15,7 @@ from plantroom.delivery.tenancy.model import Seen
 from plantroom.delivery.tenancy.ports import Artefacts, Courier
 from plantroom.estate.changes import Assignment, Observed, Plan, Record, Status
 from plantroom.estate.loader import load
-from plantroom.estate.model import Loaded
+from plantroom.estate.model import Estate, Loaded
 from plantroom.estate.plan import make
 from plantroom.kernel.digest import digest
 from plantroom.kernel.errors import PlanError
@@ -80,7 +80,7 @@ class TenancyService:
             waiting = await rollout_store.waiting(connection)
             days = {one.environment: await self._day(connection, one) for one in waiting}
             under_way = await rollout_store.under_way(connection)
-            generation, _ = await store.generation(connection)
+            generation, applied = await store.generation(connection)
         recorded = {name: target for name, (target, _) in kept.items()}
         records: list[Record] = [target.record(change) for target, change in kept.values()]
         for change in waiting:
@@ -99,17 +99,7 @@ class TenancyService:
         plan = policy.without_under_way(plan, under_way)
         artefacts = await self._first_artefacts(loaded, recorded)
         missing = policy.missing_artefacts(plan, estate, recorded, artefacts)
-        if missing:
-            said = "; ".join(
-                f"{application} {version} for {', '.join(names[:3])}{' and others' if len(names) > 3 else ''}"
-                for (application, version), names in sorted(missing.items())
-            )
-            raise PlanError(
-                "PR205",
-                "artefacts",
-                value=f"there is none of {said}",
-                remedy="Build them with `plantroom artefact build PATH`",
-            )
+        plan = policy.with_settings(policy.without_artefacts(plan, missing), loaded, applied)
         return Planned(plan, loaded, recorded, placements, artefacts)
 
     async def apply(self, asked: str, actor: str) -> dict[str, Any]:
@@ -121,7 +111,7 @@ class TenancyService:
         async with self._database.transaction() as connection:
             known = await rollout_store.intent(connection, asked)
             others = [one for one in await rollout_store.open_intents(connection, INTENT) if one.digest != asked]
-        if known is not None:
+        if known is not None and known.open:
             return await self.status(asked)
         if others:
             raise PlanError(
@@ -134,9 +124,12 @@ class TenancyService:
         planned = await self.plan()
         plan = planned.plan
         if plan.digest != asked:
+            # One that was applied is among these: the generation has counted up since.
             raise StalePlanError(asked, plan)
         if plan.refusals:
             raise PlanError("PR202", f"plan {asked}", value="; ".join(plan.refusals))
+        for artefact in sorted(set(planned.artefacts.values())):
+            await self._artefacts.verify(artefact)
         now = self._clock()
         work = policy.work_of(plan, planned.loaded, planned.recorded, planned.placements, planned.artefacts, now.date())
         if plan.effective:
@@ -187,7 +180,9 @@ class TenancyService:
 
     async def environments(self) -> list[dict[str, Any]]:
         async with self._database.transaction() as connection:
-            kept = await rollout_store.targets(connection)
+            kept = {name: target for name, (target, _) in (await rollout_store.targets(connection)).items()}
+            for change in await rollout_store.waiting(connection):
+                kept.setdefault(change.environment, replace(change.target, status=Status.PROVISIONING))
         return [
             {
                 "environment": name,
@@ -199,8 +194,12 @@ class TenancyService:
                 "database_pool": target.database_pool,
                 "servers": sorted({one.server for one in target.assignments}),
             }
-            for name, (target, _) in kept.items()
+            for name, target in sorted(kept.items())
         ]
+
+    async def declared(self) -> Estate:
+        """As the files have it now, applied or not. Raises EstateError with all mistakes."""
+        return (await asyncio.to_thread(load, self._directory)).estate
 
     async def applied(self) -> Loaded:
         """The estate as applied. Raises PlanError PR207 when the files differ from it, or nothing was applied yet."""

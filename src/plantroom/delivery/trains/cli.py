@@ -23,7 +23,7 @@ _COLUMNS = ("ring", "environment", "state", "from", "now", "why")
 @app.command()
 def start(
     context: typer.Context,
-    version: Annotated[str, typer.Argument(help="The version, as in the artefact.")],
+    version: Annotated[str, typer.Argument(help="The version, as in the artefact, or the artefact's digest.")],
     train: Annotated[str, typer.Option("--train", "--name", "-t", help="A name for this train, for instance 2026-11.")],
     application: Annotated[str | None, typer.Option(help="Which application, where the estate has several.")] = None,
     stage: Annotated[str, typer.Option(help="Which stage's environments.")] = "production",
@@ -120,9 +120,8 @@ def why(
         print_json(found)
         return
     for one in found["environments"]:
-        print_text(
-            f"[bold]{escape(one['environment'])}[/] is {one['status']} on release [bold]{escape(one['release'])}[/]"
-        )
+        on = f" on release [bold]{escape(one['release'])}[/]" if one["release"] else ""
+        print_text(f"[bold]{escape(one['environment'])}[/] is {one['status']}{on}")
         print_text(f"  because  {escape(one['because'])}")
         if one.get("archive"):
             print_text(f"  archive  {escape(_kept(one['archive']))}")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from plantroom.estate.model import Loaded
+from plantroom.estate.model import Estate, Loaded
 from plantroom.rollout.ports import Artefacts
 
 
 class AppliedEstate(Protocol):
     """The estate as it was applied; a train never leaves from files that were not."""
+
+    async def declared(self) -> Estate:
+        """As the files have it now, applied or not."""
 
     async def applied(self) -> Loaded:
         """Raises PlanError when nothing was applied yet, or when the files differ from what was."""

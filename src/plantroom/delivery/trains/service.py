@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Mapping
 from typing import Any
 
 from plantroom.delivery.trains import policy, steps, store
 from plantroom.delivery.trains.model import TargetState, Train, TrainState, TrainTarget
 from plantroom.delivery.trains.ports import AppliedEstate, Artefacts, Courier
 from plantroom.estate.changes import Status
-from plantroom.estate.effective import Place, management_of
+from plantroom.estate.effective import Place, management_of, places
 from plantroom.estate.model import Estate, Management
 from plantroom.kernel.digest import digest, short
 from plantroom.kernel.errors import ReleaseError
@@ -17,7 +19,7 @@ from plantroom.ledger.service import Ledger
 from plantroom.rollout import archives
 from plantroom.rollout import policy as rollout_policy
 from plantroom.rollout import store as rollout_store
-from plantroom.rollout.model import ChangeState, Target
+from plantroom.rollout.model import ArtefactView, Change, ChangeState, Target
 from plantroom.runtime.clock import Clock, stamp
 from plantroom.runtime.database import Database
 
@@ -47,22 +49,16 @@ class TrainService:
     async def start(
         self, *, version: str, name: str, application: str | None, stage: str, actor: str
     ) -> dict[str, Any]:
-        """Write the intent of a release night and send it off. The same train asked for again is the same train.
+        """Write the intent of a release night and send it off. `version` may be an artefact's digest.
 
         Raises ReleaseError PR701 unknown application, PR702 no such artefact, PR703 nobody to release to, PR704 another
-        train under way, PR705 the name is taken, PR706 the artefact does not fit an environment.
+        train under way, PR705 the name is taken, PR706 the artefact does not fit an environment; ArtefactError when it
+        is not whole.
         """
         estate = (await self._estate.applied()).estate
         application = _application(estate, application)
-        artefact = await self._artefacts.find(application, version)
-        if artefact is None:
-            raise ReleaseError(
-                "PR702",
-                f"release {version} of {application}",
-                value="there is no artefact of this version",
-                remedy="Build it with `plantroom artefact build`, or see `plantroom artefact list`",
-            )
-        view = await self._artefacts.view(artefact)
+        view = await self._artefact(application, version)
+        artefact, version = view.digest, view.version
         now = stamp(self._clock())
         async with self._database.transaction() as connection:
             targets = await self._targets(
@@ -168,21 +164,24 @@ class TrainService:
         }
 
     async def why(self, client: str) -> dict[str, Any]:
-        """What each environment of a client runs, why, and what comes next. PR708 when it has none."""
+        """What each environment of a client runs, why, and what comes next. PR708 when nothing is known of it."""
+        estate = await self._estate.declared()
         async with self._database.transaction() as connection:
+            waiting = {one.environment: one for one in await rollout_store.waiting(connection)}
             targets = {
                 environment: target
                 for environment, (target, _) in (await rollout_store.targets(connection)).items()
                 if target.client == client
             }
-            if not targets:
+            found = _not_yet(estate, client, set(targets), waiting)
+            if not targets and not found:
+                near = difflib.get_close_matches(client, estate.clients, 1)
                 raise ReleaseError(
                     "PR708",
                     f"client {client}",
-                    value="has no environment that was ever provisioned",
-                    remedy="See `plantroom plan` and `plantroom environments`",
+                    value="is not declared, and has no environment that was ever provisioned",
+                    remedy=f"Did you mean {near[0]}?" if near else "See `plantroom environments`",
                 )
-            found = []
             for environment, target in targets.items():
                 changes = await rollout_store.changes_of(connection, environment, 5)
                 trains = []
@@ -212,6 +211,28 @@ class TrainService:
         if target.status is not Status.RETIRED:
             return None
         return archives.told([item.entry for item in await self._ledger.latest(_LAST, target.environment)])
+
+    async def _artefact(self, application: str, asked: str) -> ArtefactView:
+        """By version or by digest, whole and unaltered. Raises ArtefactError otherwise."""
+        found = asked if asked.startswith("sha256:") else await self._artefacts.find(application, asked)
+        if found is None:
+            raise ReleaseError(
+                "PR702",
+                f"release {asked} of {application}",
+                value="there is no artefact of this version",
+                remedy="Build it with `plantroom artefact build`, or see `plantroom artefact list`",
+            )
+        view = await self._artefacts.view(found)
+        if view.application != application:
+            raise ReleaseError(
+                "PR702",
+                f"release {asked}",
+                value=f"is an artefact of {view.application}",
+                limit=f"asked for is one of {application}",
+                remedy="Name the other application with --application",
+            )
+        await self._artefacts.verify(found)
+        return view
 
     async def _targets(self, estate: Estate, application: str, stage: str, recorded: dict[str, Target]) -> list[Target]:
         """Who gets the release, ring by ring, in the order of names."""
@@ -283,6 +304,39 @@ def _train_data(train: Train) -> dict[str, Any]:
         "abort_by": train.abort_by,
         "over": train.state.ended,
     }
+
+
+def _not_yet(estate: Estate, client: str, provisioned: set[str], waiting: Mapping[str, Change]) -> list[dict[str, Any]]:
+    """What there is to say of declared environments that were never provisioned."""
+    if client not in estate.clients:
+        return []
+    found = []
+    for place in places(estate):
+        if place.client_name != client or place.name in provisioned:
+            continue
+        management = management_of(estate, place)
+        change = waiting.get(place.name)
+        if management is not Management.MANAGED:
+            status, because, after = management.value, f"it is declared as {management.value}", "nothing by Plantroom"
+        elif change is not None:
+            status, because = "waiting", f"{change.actor} applied it for a day to come"
+            after = f"it goes live on {place.environment.go_live}"
+        else:
+            status, because = "declared", "it was not applied yet"
+            after = "`plantroom plan` shows what an apply would do"
+        found.append(
+            {
+                "environment": place.name,
+                "status": status,
+                "release": "" if change is None else change.target.release,
+                "artefact": "" if change is None else change.target.artefact,
+                "ring": estate.clients[client].ring,
+                "because": because,
+                "history": [],
+                "next": after,
+            }
+        )
+    return found
 
 
 def _because(target: Target, actor: str, intent: str, trains: list[tuple[Train, TrainTarget]]) -> str:

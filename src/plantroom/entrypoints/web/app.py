@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
 from temporalio.service import RPCError
 
 from plantroom import __version__
@@ -23,11 +25,18 @@ from plantroom.delivery.trains import api as trains_api
 from plantroom.estate.changes import as_data
 from plantroom.estate.errors import EstateError
 from plantroom.estate.loader import load
-from plantroom.kernel.errors import AccessError, EngineError, LedgerError, PlantroomError, PlatformError
+from plantroom.kernel.errors import AccessError, EngineError, LedgerError, PlantroomError, PlatformError, RequestError
 from plantroom.ledger import api as ledger_api
 from plantroom.runtime.http import error_body
 
 log = logging.getLogger("plantroom.api")
+
+_FORMS = {
+    "digest": "`sha256:` and 64 hexadecimal digits, as `plantroom plan` prints it",
+    "train": "small letters, digits, dots and hyphens, at most 63 of them, a letter or digit first",
+    "limit": "a whole number from 1 to 10000",
+}
+"""What is wanted, in words, where the words of the library that checks are for programmers."""
 
 _STATUS: tuple[tuple[type[PlantroomError], int], ...] = (
     (AccessError, 403),
@@ -35,6 +44,7 @@ _STATUS: tuple[tuple[type[PlantroomError], int], ...] = (
     (EngineError, 503),
     (PlatformError, 503),
     (LedgerError, 409),
+    (RequestError, 422),
     (PlantroomError, 409),
 )
 
@@ -110,6 +120,16 @@ def build(core: Core, estate: Path) -> FastAPI:
     async def told(request: Request, error: PlantroomError) -> JSONResponse:
         return _answer(error)
 
+    @app.exception_handler(RequestValidationError)
+    async def not_understood(request: Request, error: RequestValidationError) -> JSONResponse:
+        return _answer(_unfit(error))
+
+    @app.exception_handler(HTTPException)
+    async def no_such_path(request: Request, error: HTTPException) -> JSONResponse:
+        asked = f"{request.method} {request.url.path}"
+        remedy = "A name in it may be empty or misspelt; `plantroom --help` lists the commands"
+        return _answer(RequestError("PR902", asked, value=str(error.detail).lower(), remedy=remedy), error.status_code)
+
     @app.exception_handler(OperationalError)
     async def no_database(request: Request, error: OperationalError) -> JSONResponse:
         return _answer(EngineError("PR802", "PostgreSQL", value="does not answer", remedy="See `plantroom status`"))
@@ -130,8 +150,25 @@ def build(core: Core, estate: Path) -> FastAPI:
     return app
 
 
-def _answer(error: PlantroomError) -> JSONResponse:
-    status = next(status for kind, status in _STATUS if isinstance(error, kind))
+def _unfit(error: RequestValidationError) -> RequestError:
+    """All that does not fit, in the words of one error."""
+    said = []
+    for one in error.errors():
+        name = str(one["loc"][-1])
+        wanted = _FORMS.get(name, one["msg"])
+        said.append((name, f"{one.get('input')!r:.80}", wanted))
+    about = ", ".join(name for name, _, _ in said)
+    return RequestError(
+        "PR901",
+        about,
+        value=", ".join(value for _, value, _ in said),
+        limit="; ".join(wanted for _, _, wanted in said),
+        remedy="Correct it and ask again; nothing was done",
+    )
+
+
+def _answer(error: PlantroomError, status: int = 0) -> JSONResponse:
+    status = status or next(status for kind, status in _STATUS if isinstance(error, kind))
     details: dict[str, Any] = {}
     if isinstance(error, EstateError):
         details["mistakes"] = [str(mistake) for mistake in error.mistakes]

@@ -24,11 +24,14 @@ EXIT_CONFIG = 78
 INHERITED = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER")
 """Variables of the server that say where one is, and nothing of anybody."""
 
+SAYS = "plantroom launcher: "
+"""In front of every line by which it tells that it cannot begin. No value of a secret is ever in one."""
+
 _PR_SET_PDEATHSIG = 1
 
 
 def fail(text: str) -> NoReturn:
-    sys.stderr.write(f"plantroom launcher: {text}\n")
+    sys.stderr.write(f"{SAYS}{text}\n")
     sys.exit(EXIT_CONFIG)
 
 

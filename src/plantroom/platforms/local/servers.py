@@ -45,6 +45,10 @@ class Server:
         self.socket = run / f"s-{hashlib.sha256(self.name.encode()).hexdigest()[:10]}.sock"
         self._daemon = Daemon("supervisor", directory)
 
+    def log(self, instance: str) -> Path:
+        """What an instance prints."""
+        return self.directory / "logs" / f"{instance}.log"
+
     def declared(self) -> dict[str, Any] | None:
         return records.read(self.directory / "server.json")
 

@@ -24,6 +24,8 @@ from plantroom.platforms.local.supervision import BAD_NAME, ENDED, Away, Process
 HEALTH_TIMEOUT_S = 2.0
 WORDS_OF_HEALTH = 200
 """Characters of an unhealthy answer that are passed on: enough for a reason, too few for a page."""
+_TAIL = 2000
+"""Bytes of a log in which its last line is."""
 STOP_MARGIN_S = 5.0
 """Beyond its grace: for the supervisor to notice, kill and reap."""
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -91,10 +93,12 @@ class LocalWorkloads:
         server, record = found
         state = await self._state(server, instance)
         if record["process"]["kind"] != ProcessKind.WEB:
-            return None if state is ProcessState.RUNNING else f"its process is {_words(state)}, not yet running for 1 s"
+            if state is ProcessState.RUNNING:
+                return None
+            return _ended(server, instance, f"its process is {_words(state)}, not yet running for 1 s")
         # Asked first: another process may answer on the port of one that has ended.
         if state not in (ProcessState.RUNNING, ProcessState.STARTING):
-            return f"its process is {_words(state)}"
+            return _ended(server, instance, f"its process is {_words(state)}")
         return await _ask(f"http://{ADDRESS}:{record['port']}{record['process']['health_path'] or '/'}")
 
     def _find(self, instance: str) -> Iterator[tuple[Server, dict[str, Any]]]:
@@ -176,6 +180,18 @@ async def _ask(url: str) -> str | None:
         return None
     said = " ".join(answer.text.split())[:WORDS_OF_HEALTH]
     return f"{url} answers {answer.status_code}: {said}" if said else f"{url} answers {answer.status_code}"
+
+
+def _ended(server: Server, instance: str, why: str) -> str:
+    """With what the launcher said, if it could not begin at all; what the application says may be anything, a secret
+    too, and stays in its log."""
+    log = server.log(instance)
+    try:
+        last = log.read_bytes()[-_TAIL:].decode(errors="replace").splitlines()[-1:]
+    except FileNotFoundError:
+        last = []
+    said = [line.removeprefix(launcher.SAYS) for line in last if line.startswith(launcher.SAYS)]
+    return f"{why}: {said[0]}" if said else f"{why}; its log is {log}"
 
 
 def _config(spec: InstanceSpec, server: Server) -> str:
