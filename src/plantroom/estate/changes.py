@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from plantroom.kernel.digest import digest
-from plantroom.platforms.contract import DatabasePoolSeen, DatabaseSeen, InstanceSeen, RouteSeen, ServerSeen
+from plantroom.platforms.contract import Capability, DatabasePoolSeen, DatabaseSeen, InstanceSeen, RouteSeen, ServerSeen
 
 JSON = str | int | bool | None | Sequence["JSON"] | Mapping[str, "JSON"]
 Content = Mapping[str, JSON]
@@ -94,6 +94,8 @@ class Observed:
     instances: Sequence[InstanceSeen] = ()
     routes: Sequence[RouteSeen] = ()
     records: Sequence[Record] = ()
+    platform: str = "local"
+    capabilities: frozenset[Capability] = frozenset(Capability)
 
 
 @dataclass(frozen=True, slots=True)

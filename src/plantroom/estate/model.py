@@ -212,8 +212,8 @@ class Allowances(Declared):
 
 
 class Settings(Declared):
-    """`keep_retired`: how long a retired environment's final dump and files are kept. `concurrency`: how
-    many environments an apply changes at once."""
+    """`platform`: where all of this lives; nothing is planned on any other one. `keep_retired`: how long a retired
+    environment's final dump and files are kept. `concurrency`: how many environments an apply changes at once."""
 
     name: Name
     platform: Literal["local"] = "local"

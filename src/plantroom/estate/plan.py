@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
+from plantroom.estate.abilities import able, lacking
 from plantroom.estate.capacity import pool_changes, server_changes
 from plantroom.estate.changes import (
     IDLE,
@@ -33,6 +34,7 @@ from plantroom.estate.parts import Seen, Wanted, as_recorded, diff, hosts_change
 from plantroom.estate.watched import environment_changes
 from plantroom.kernel.digest import digest
 from plantroom.kernel.verdict import Refused
+from plantroom.platforms.contract import Capability
 
 __all__ = [
     "JSON",
@@ -68,14 +70,15 @@ def make(loaded: Loaded, observed: Observed, placements: Placements, generation:
     for place in places(estate):
         record = records.get(place.name)
         if management_of(estate, place) is Management.MANAGED:
-            change, wanted = _decided(estate, place, record, placements, refusals, today)
+            stays = refusals.get(place.name) or lacking(estate, place, observed)
+            change, wanted = _decided(estate, place, record, placements, stays, today)
             found += [change] if wanted is None else [change, *diff(wanted, seen)]
         else:
             found += _left_alone(estate, place, record, seen)
     found += _undeclared(estate, records, seen, gone, refusals)
     changes = [
-        *server_changes(estate, observed),
-        *pool_changes(estate, observed),
+        *able(server_changes(estate, observed), Capability.SERVERS, observed),
+        *able(pool_changes(estate, observed), Capability.DATABASES, observed),
         *judged(estate, found, observed, [record for name, record in retiring.items() if name not in refusals]),
     ]
     changes.sort(key=lambda change: (_KINDS[change.kind], change.name))
@@ -94,12 +97,16 @@ def _decided(
     place: Place,
     record: Record | None,
     placements: Placements,
-    refusals: Mapping[str, str],
+    stays: str,
     today: date,
 ) -> tuple[Change, Wanted | None]:
-    """What happens to a managed environment, and which parts it shall have. None leaves them alone."""
-    if record is not None and place.name in refusals:
-        return _kept(record, refusals[place.name])
+    """What happens to a managed environment, and which parts it shall have. None leaves them alone. `stays` is why it
+    may not become what is declared, or ""."""
+    there = record is not None and record.status is not Status.RETIRED and record.go_live is None
+    if stays and record is not None and there:
+        return _kept(record, stays)
+    if stays:
+        return _environment(Action.REFUSED, place.name, stays), None
     if record is not None and record.go_live is not None:
         return _waiting(estate, place, record, placements, today)
     if record is None or record.status is Status.RETIRED:

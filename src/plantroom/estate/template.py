@@ -17,7 +17,7 @@ TEMPLATE = """\
 
 estate:
   name: first
-  platform: local            # where servers, databases and traffic live: local, or sim (in memory, for trying)
+  platform: local            # where servers, databases and traffic live: local, which is this machine
   bounds:                    # how much one plan may delete or retire; whichever is smaller counts
     max_deletions: 5
     max_deletions_percent: 10

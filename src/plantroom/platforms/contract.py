@@ -339,6 +339,10 @@ class Platform(Protocol):
     """One adapter. The parts that its capabilities do not name raise PR405 when used."""
 
     @property
+    def name(self) -> str:
+        """As `estate.platform` has it."""
+
+    @property
     def capabilities(self) -> frozenset[Capability]: ...
     @property
     def machines(self) -> Machines: ...

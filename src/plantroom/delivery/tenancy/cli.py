@@ -84,8 +84,10 @@ def environments(context: typer.Context, as_json: Json = False) -> None:
         return
     for one in found:
         where = ", ".join(one["servers"])
+        title = f" ({escape(one['title'])})" if one["title"] else ""
         out.print(
-            f"[bold]{escape(one['environment'])}[/] {one['status']}, {one['application']} {escape(one['release'])},"
+            f"[bold]{escape(one['environment'])}[/]{title}"
+            f" {one['status']}, {one['application']} {escape(one['release'])},"
             f" ring {one['ring']}, on {where or 'no server'}, {escape(' '.join(one['hosts']))}"
         )
 

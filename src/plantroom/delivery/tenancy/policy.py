@@ -28,6 +28,11 @@ def declared_environments(estate: Estate) -> set[str]:
     return {f"{client}/{stage}" for client, declared in estate.clients.items() for stage in declared.environments}
 
 
+def titles(estate: Estate) -> dict[str, str]:
+    """By client, where one is declared."""
+    return {name: client.title for name, client in estate.clients.items() if client.title}
+
+
 def managed_environments(estate: Estate) -> set[str]:
     return {place.name for place in places(estate) if management_of(estate, place) is Management.MANAGED}
 

@@ -119,6 +119,8 @@ def why(
     if as_json:
         print_json(found)
         return
+    if found.get("title"):
+        print_text(escape(found["title"]))
     for one in found["environments"]:
         on = f" on release [bold]{escape(one['release'])}[/]" if one["release"] else ""
         print_text(f"[bold]{escape(one['environment'])}[/] is {one['status']}{on}")

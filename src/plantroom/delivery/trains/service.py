@@ -203,7 +203,8 @@ class TrainService:
                         "archive": await self._archive(target),
                     }
                 )
-        return {"client": client, "environments": found}
+        title = estate.clients[client].title if client in estate.clients else ""
+        return {"client": client, "title": title, "environments": found}
 
     async def _archive(self, target: Target) -> dict[str, Any] | None:
         """What is kept of a retired environment, as the ledger says. Nothing of it is written after that but its
