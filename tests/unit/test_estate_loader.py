@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from plantroom.estate import reading
-from plantroom.estate.errors import EstateError, EstateExistsError
+from plantroom.estate.errors import EstateError, EstateExistsError, EstateNameError
 from plantroom.estate.files import LARGEST_FILE
 from plantroom.estate.loader import load
 from plantroom.estate.model import Source
@@ -209,6 +209,14 @@ def test_a_file_that_is_too_large_is_a_mistake(estate: Path) -> None:
     assert "production" in load(estate).estate.stages
 
 
+def test_a_name_that_cannot_be_seen_is_written_out(estate: Path) -> None:
+    (estate / "a\x1b[31m\nb.yaml").write_text("clients: {}\n[")
+    with pytest.raises(EstateError) as caught:
+        load(estate)
+    (line,) = str(caught.value).splitlines()[1:]
+    assert line.strip().startswith(r"a\x1b[31m\nb.yaml:3:1: ")
+
+
 def test_the_error_lists_every_mistake_by_place(estate: Path) -> None:
     (estate / "main.yaml").write_text(MAIN.replace("servers: 1", "servers: 0").replace("soak", "soack"))
     with pytest.raises(EstateError) as caught:
@@ -241,6 +249,16 @@ def test_the_template_overwrites_nothing(tmp_path: Path) -> None:
     with pytest.raises(EstateExistsError, match=r"PR102 .*mine\.yml: is already there"):
         write_template(tmp_path, "ada", "ada")
     assert [path.name for path in tmp_path.iterdir()] == ["mine.yml"]
+
+
+@pytest.mark.parametrize("name", ["A\nB", "A\x1b", "A\x85B", "A" * 201, "\udcff", "A\ufffe"])
+def test_a_new_estate_that_could_not_be_read_is_not_written(tmp_path: Path, name: str) -> None:
+    with pytest.raises(EstateNameError, match="PR103 name") as caught:
+        write_template(tmp_path / "new", name, "ada")
+    assert str(caught.value).isprintable()
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(EstateNameError, match="PR103 account"):
+        write_template(tmp_path / "new", "ada", "A\nB")
 
 
 def test_the_schema_is_for_one_file_of_many() -> None:
