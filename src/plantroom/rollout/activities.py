@@ -450,13 +450,13 @@ def _start_timeout(artefact: ArtefactView, process: str) -> int:
 
 def _parts(target: Target, artefact: ArtefactView, forward: bool) -> list[str]:
     """What to make before instances move. Going back makes nothing: the schema stays as it is, expanded."""
-    if not forward or target.status is not Status.LIVE:
+    if not forward or target.status is Status.RETIRED:
         return [steps.ROUTE]
     found = []
     if target.database_pool is not None:
         found.append(steps.DATABASE)
     if target.file_store:
         found.append(steps.FILES)
-    if target.database_pool is not None and artefact.schema:
+    if target.database_pool is not None and artefact.schema and target.status is Status.LIVE:
         found.append(steps.SCHEMA)
     return [*found, steps.ROUTE]
