@@ -117,6 +117,17 @@ def test_only_what_is_below_the_directory_makes_it_dirty(tmp_path: Path) -> None
     assert load(estate).dirty, "a changed file"
 
 
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_a_file_that_git_was_told_not_to_look_at_is_dirty(estate: Path, flag: str) -> None:
+    git(estate, "init", "-q")
+    git(estate, "add", ".")
+    git(estate, "commit", "-qm", "first")
+    assert not load(estate).dirty
+    git(estate, "update-index", flag, "main.yaml")
+    (estate / "main.yaml").write_text(MAIN.replace("5m", "6m"))
+    assert load(estate).dirty
+
+
 def test_a_link_is_dirty_when_what_it_leads_to_is_not_in_the_commit(tmp_path: Path) -> None:
     repository, beside = tmp_path / "repository", tmp_path / "beside.yaml"
     estate = repository / "estate"

@@ -11,11 +11,13 @@ from plantroom.estate.effective import Place, scales_of
 from plantroom.estate.model import EnvironmentState, Estate
 from plantroom.platforms.contract import Capability
 
+_ALL = frozenset(Capability)
+
 
 def lacking(estate: Estate, place: Place, observed: Observed) -> str:
     """Why the platform cannot carry an environment as it is declared; "" when it can."""
     environment = place.environment
-    if environment.state is EnvironmentState.RETIRED:
+    if observed.capabilities >= _ALL or environment.state is EnvironmentState.RETIRED:
         return ""
     live = environment.state is EnvironmentState.LIVE
     needs = (

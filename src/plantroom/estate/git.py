@@ -22,11 +22,7 @@ def git_state(directory: Path, files: Collection[str]) -> tuple[str, bool]:
     if commit is None:
         return "", True
     changed = _git(directory, "status", "--porcelain", "--untracked-files=all", "--", ".")
-    tracked = _git(directory, "ls-files", "-z", "--", ".")
-    if changed is None or tracked is None:
-        return commit.strip(), True
-    known = set(tracked.split("\0"))
-    differs = bool(changed) or not known.issuperset(files)
+    differs = changed != "" or not _compared(directory, ".").issuperset(files)
     return commit.strip(), differs or not _linked_are_committed(directory, files)
 
 
@@ -42,9 +38,15 @@ def _linked_are_committed(directory: Path, files: Collection[str]) -> bool:
     if not all(step.is_relative_to(root) for step in linked):
         return False
     names = sorted(str(step.relative_to(root)) for step in linked)
-    tracked = _git(root, "--literal-pathspecs", "ls-files", "-z", "--", *names)
     changed = _git(root, "--literal-pathspecs", "status", "--porcelain", "--", *names)
-    return tracked is not None and changed == "" and set(tracked.split("\0")).issuperset(names)
+    return changed == "" and _compared(root, *names).issuperset(names)
+
+
+def _compared(directory: Path, *paths: str) -> set[str]:
+    """The tracked files that Git holds against the commit: not those that it was told to take as unchanged, which it
+    lists with another letter (git-ls-files(1), -v)."""
+    listed = _git(directory, "--literal-pathspecs", "ls-files", "-v", "-z", "--", *paths) or ""
+    return {one[2:] for one in listed.split("\0") if one.startswith("H ")}
 
 
 def _way(path: Path) -> Iterator[Path]:
