@@ -19,6 +19,7 @@ from plantroom.platforms.local.balancer import LocalPorts
 from plantroom.platforms.local.platform import LocalPlatform
 from plantroom.rollout import activities as rollout_activities
 from plantroom.rollout import workflow as rollout_workflow
+from plantroom.rollout.archives import Archives
 from plantroom.rollout.service import Reconciler
 from plantroom.runtime import clock, faults
 from plantroom.runtime.database import Database
@@ -91,16 +92,17 @@ class Hands:
     tenancy: tenancy_activities.Activities
     trains: trains_activities.Activities
     reconciler: Reconciler
+    archives: Archives
 
 
 def hands(core: Core, platform: Platform, now: clock.Clock = clock.now) -> Hands:
+    archive = core.settings.home / "archive"
     journal = Journal(core.database, core.ledger, faults.from_environment())
     return Hands(
         platform,
-        rollout_activities.Activities(
-            core.database, journal, platform, core.catalogue, core.settings.home / "archive", now
-        ),
+        rollout_activities.Activities(core.database, journal, platform, core.catalogue, archive, now),
         tenancy_activities.Activities(core.database, core.ledger, journal, platform, core.catalogue, now),
         trains_activities.Activities(core.database, core.ledger, journal, platform, now),
         Reconciler(core.database, core.ledger, platform, now),
+        Archives(core.database, journal, archive, now),
     )

@@ -7,10 +7,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from tests.contract.workshop import POOL, database, environment, script
+from tests.contract.workshop import POOL, database, environment, script, spoil
 
 from plantroom.kernel.errors import PlatformError
-from plantroom.platforms.contract import DatabasePoolSpec, DatabaseSpec, Platform, ScriptSeen
+from plantroom.platforms.contract import DatabasePoolSpec, DatabaseSeen, DatabaseSpec, Platform, ScriptSeen
 
 
 async def _scripts(platform: Platform, name: str) -> tuple[ScriptSeen, ...] | None:
@@ -34,6 +34,24 @@ async def test_a_database_is_made_and_dropped_once(platform: Platform) -> None:
     for _ in range(2):
         await platform.databases.drop(database(name))
         assert await _scripts(platform, name) is None
+
+
+async def test_what_opens_a_database_is_seen_and_put_right(platform: Platform) -> None:
+    name = environment()
+    await platform.databases.create(database(name))
+    await platform.databases.apply(database(name), script("1.0", "CREATE TABLE note (id int)"), 1000)
+
+    async def seen() -> DatabaseSeen:
+        return next(one for one in await platform.databases.observe() if one.environment == name)
+
+    as_made = await seen()
+    assert as_made.wrong == ()
+    spoil(platform, name)
+    assert (await seen()).wrong == ("its role may create roles",)
+    for _ in range(2):
+        await platform.databases.create(database(name))
+        assert await seen() == as_made
+    await platform.databases.drop(database(name))
 
 
 async def test_one_database_says_which_scripts_it_has(platform: Platform) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.contract.conftest import Home
-from tests.contract.workshop import POOL, database, environment, script, until
+from tests.contract.workshop import POOL, database, environment, script, superuser, until
 
 from plantroom.kernel.errors import PlatformError
 from plantroom.platforms.contract import DatabasePoolSpec, DatabaseSpec
@@ -108,7 +108,7 @@ async def test_many_creations_at_once_make_one(local: LocalPlatform, home: Home)
 async def test_a_creation_that_was_cut_off_is_finished(local: LocalPlatform) -> None:
     name = environment()
     await local.databases.create(database(name))
-    with psycopg.connect(_superuser(local, "postgres"), autocommit=True) as connection:
+    with psycopg.connect(superuser(local, "postgres"), autocommit=True) as connection:
         connection.execute(f'COMMENT ON DATABASE "{database_name(name)}" IS NULL'.encode())
         connection.execute(f'ALTER DATABASE "{database_name(name)}" ALLOW_CONNECTIONS false'.encode())
     assert name not in [seen.environment for seen in await local.databases.observe()]
@@ -117,10 +117,65 @@ async def test_a_creation_that_was_cut_off_is_finished(local: LocalPlatform) -> 
     psycopg.connect(_address(local, name)).close()
 
 
+@pytest.mark.parametrize(
+    ("by_hand", "wrong"),
+    [
+        ("ALTER ROLE {0} NOLOGIN", ["its role cannot log in"]),
+        ("ALTER ROLE {0} SUPERUSER BYPASSRLS", ["its role is a superuser", "its role passes by row security"]),
+        ("ALTER ROLE {0} CREATEDB REPLICATION", ["its role may create databases", "its role may replicate"]),
+        ("ALTER ROLE {0} PASSWORD 'known'", ["its role has a password"]),
+        ("GRANT CONNECT ON DATABASE {0} TO PUBLIC", ["everybody may connect to it"]),
+        ("GRANT ALL ON DATABASE {0} TO {1}", ["{1} may connect to it"]),
+        (
+            "GRANT CONNECT ON DATABASE {0} TO {0} WITH GRANT OPTION; SET ROLE {0};"
+            " GRANT CONNECT ON DATABASE {0} TO {1}",
+            ["{1} may connect to it"],
+        ),
+        ("REVOKE CONNECT ON DATABASE {0} FROM {0}", ["its role may not connect to it"]),
+        ("GRANT {0} TO {1}", ["{1} is a member of its role"]),
+        ("GRANT {1} TO {0} WITH ADMIN OPTION", ["its role is a member of {1}"]),
+        ("ALTER DATABASE {0} OWNER TO {1}", ["it belongs to {1}", "{1} may connect to it"]),
+        ("ALTER ROLE {0} RENAME TO {0}_gone", ["its role is gone", "{0}_gone may connect to it"]),
+    ],
+)
+async def test_what_no_longer_keeps_clients_apart_is_seen_and_put_right(
+    local: LocalPlatform, by_hand: str, wrong: list[str]
+) -> None:
+    mine, other = environment(), environment()
+    for name in (mine, other):
+        await local.databases.create(database(name))
+    names = database_name(mine), database_name(other)
+
+    async def seen() -> dict[str, tuple[str, ...]]:
+        return {one.environment: one.wrong for one in await local.databases.observe()}
+
+    with psycopg.connect(superuser(local, "postgres"), autocommit=True) as connection:
+        for statement in by_hand.format(*(f'"{name}"' for name in names)).replace('"_gone', '_gone"').split("; "):
+            connection.execute(statement.encode())
+    assert (await seen())[mine] == tuple(one.format(*names) for one in wrong)
+    for name in (mine, other):
+        await local.databases.create(database(name))
+    assert {(await seen())[name] for name in (mine, other)} == {()}
+    psycopg.connect(_address(local, mine)).close()
+    entering = _address(local, other).replace(f"///{names[1]}", f"///{names[0]}")
+    with pytest.raises(psycopg.OperationalError, match="permission denied"):
+        psycopg.connect(entering)
+
+
+async def test_a_database_closed_by_hand_is_opened_again(local: LocalPlatform) -> None:
+    name = environment()
+    await local.databases.create(database(name))
+    with psycopg.connect(superuser(local, "postgres"), autocommit=True) as connection:
+        connection.execute(f'ALTER DATABASE "{database_name(name)}" ALLOW_CONNECTIONS false'.encode())
+    assert name not in [seen.environment for seen in await local.databases.observe()]
+    await local.databases.create(database(name))
+    psycopg.connect(_address(local, name)).close()
+
+
 async def test_a_database_dropped_by_hand_is_seen(local: LocalPlatform) -> None:
     name = environment()
     await local.databases.create(database(name))
-    with psycopg.connect(_superuser(local, "postgres"), autocommit=True) as connection:
+    with psycopg.connect(superuser(local, "postgres"), autocommit=True) as connection:
         connection.execute(f'DROP DATABASE "{database_name(name)}"'.encode())
     assert name not in [seen.environment for seen in await local.databases.observe()]
     await local.databases.create(database(name))
@@ -183,10 +238,6 @@ def test_names_of_databases_fit_and_differ() -> None:
     assert len(names) == 2
     assert all(len(name) <= LONGEST_NAME for name in names)
     assert database_name("harbour/production") == "harbour_production"
-
-
-def _superuser(platform: LocalPlatform, name: str) -> str:
-    return platform.databases.pools()[0].cluster.url("plantroom", name)
 
 
 def test_a_pool_s_socket_fits_however_long_its_name_is(home: Home) -> None:

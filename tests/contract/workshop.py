@@ -8,10 +8,13 @@ import itertools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import psycopg
+
 from plantroom.kernel.errors import ArtefactError
 from plantroom.platforms.contract import (
     DatabaseSpec,
     InstanceSpec,
+    Platform,
     ProcessKind,
     ProcessSpec,
     RouteSpec,
@@ -19,6 +22,9 @@ from plantroom.platforms.contract import (
     SecretRef,
     ServerSpec,
 )
+from plantroom.platforms.local.databases import database_name
+from plantroom.platforms.local.platform import LocalPlatform
+from plantroom.platforms.sim import SimPlatform
 
 ARTEFACT = "sha256:" + "a" * 64
 MISSING = "sha256:" + "0" * 64
@@ -109,6 +115,21 @@ def database(of: str) -> DatabaseSpec:
 
 def script(release: str, sql: str) -> Script:
     return Script(release, hashlib.sha256(sql.encode()).hexdigest(), sql)
+
+
+def spoil(platform: Platform, of: str) -> None:
+    """By somebody else's hand: a database's role may create roles."""
+    if isinstance(platform, SimPlatform):
+        platform.databases.wrong[of] = ("its role may create roles",)
+        return
+    assert isinstance(platform, LocalPlatform)
+    with psycopg.connect(superuser(platform, "postgres"), autocommit=True) as connection:
+        connection.execute(f'ALTER ROLE "{database_name(of)}" CREATEROLE'.encode())
+
+
+def superuser(platform: LocalPlatform, name: str) -> str:
+    """The address of a database in the first pool, as superuser."""
+    return platform.databases.pools()[0].cluster.url("plantroom", name)
 
 
 async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:

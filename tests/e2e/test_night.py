@@ -85,12 +85,16 @@ class TestNight:
         assert house.get("cedar")[1]["x-release"] == "2.0"
 
     def test_a_client_is_retired_and_its_last_dump_and_files_are_kept(self, house: House) -> None:
-        estate = tiny_estate(CLIENTS)
+        estate = tiny_estate(CLIENTS, bounds={"max_deletions": 1, "max_deletions_percent": 50})
         estate["clients"]["cedar"]["environments"]["production"]["state"] = "retired"
         house.declare(estate)
         house.apply()
         kept = {path.name for path in (house.home / "archive" / "cedar").rglob("*") if path.is_file()}
-        assert kept == {"database.dump", "files.tar"}
+        assert kept == {"database.dump", "files.tar", "retired.json"}
+        (told,) = house.data("why", "cedar")["environments"]
+        assert told["archive"]["place"] == str(next((house.home / "archive" / "cedar").iterdir()))
+        assert told["archive"]["by"] == "tester"
+        assert "retired by tester" in house.run("why", "cedar")
         assert house.get("cedar")[0] == 404
         assert house.changed() == []
 

@@ -221,7 +221,7 @@ class SeasonOfKills:
         season.settled()
         await season.all_in_service(alder="2.0")
         kept = [path.name for path in (season.house.home / "archive").rglob("*") if path.is_file()]
-        assert sorted(kept) == ["database.dump", "files.tar"]
+        assert sorted(kept) == ["database.dump", "files.tar", "retired.json"]
         assert {path.parent.name for path in (season.house.home / "files").glob("*/production")} == {"alder", "birch"}
         assert (season.house.get("birch")[0], season.house.get("cedar")[0]) == (503, 404)
         platform = season.house.platform()

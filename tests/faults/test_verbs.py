@@ -23,6 +23,7 @@ from plantroom.runtime.faults import FaultPoint
 
 LOOKING = {
     rollout.PREPARE,
+    rollout.RUN,
     rollout.AWAIT_HEALTHY,
     rollout.AWAIT_DRAINED,
     rollout.ENDED,
@@ -31,7 +32,8 @@ LOOKING = {
     tenancy.OBSERVE,
     tenancy.WAKE,
 }
-"""Activities that only look, or write one row in one transaction: they have no journal step, and so no fault points."""
+"""Activities that only look, write one row in one transaction, or do other steps in a row: they have no journal step of
+their own, and so no fault points."""
 
 
 def verbs(module: ModuleType) -> set[str]:

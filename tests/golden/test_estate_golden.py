@@ -173,6 +173,17 @@ def _add_database(observed: Observed, what: str) -> Observed:
     return replace(observed, databases=[*observed.databases, DatabaseSeen(pool, environment, ())])
 
 
+def _spoil(observed: Observed, what: str) -> Observed:
+    environment, _, wrong = what.partition(" ")
+    return replace(
+        observed,
+        databases=[
+            replace(one, wrong=(*one.wrong, wrong)) if one.environment == environment else one
+            for one in observed.databases
+        ],
+    )
+
+
 DRIFTS: dict[str, Callable[[Observed, str], Observed]] = {
     "stop": _instances(Running.STOPPED),
     "forget": _instances(None),
@@ -181,6 +192,7 @@ DRIFTS: dict[str, Callable[[Observed, str], Observed]] = {
     "rehost": _rehost,
     "redeploy": _redeploy,
     "add-database": _add_database,
+    "spoil": _spoil,
     "drop": lambda o, what: replace(o, databases=[one for one in o.databases if one.environment != what]),
     "unfile": lambda o, what: replace(o, file_stores=[one for one in o.file_stores if one != what]),
     "unroute": lambda o, what: replace(o, routes=[one for one in o.routes if one.environment != what]),

@@ -46,7 +46,16 @@ def leaves(group: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tupl
 
 COMMANDS = dict(leaves())
 WITH_JSON = [
-    *(("plan",), ("drift",), ("environments",), ("status",), ("doctor",), ("why",), ("estate", "check")),
+    *(
+        ("plan",),
+        ("drift",),
+        ("environments",),
+        ("status",),
+        ("doctor",),
+        ("why",),
+        ("estate", "check"),
+        ("estate", "schema"),
+    ),
     *(("release", "list"), ("release", "status"), ("ledger", "list"), ("ledger", "verify")),
     ("ledger", "prove"),
     *(("artefact", "list"), ("artefact", "show"), ("artefact", "verify")),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from plantroom.estate import reading
-from plantroom.estate.errors import EstateError, EstateExistsError
+from plantroom.estate.errors import EstateError, EstateExistsError, EstateNameError
+from plantroom.estate.files import LARGEST_FILE
 from plantroom.estate.loader import load
 from plantroom.estate.model import Source
 from plantroom.estate.schema import json_schema
@@ -115,6 +117,63 @@ def test_only_what_is_below_the_directory_makes_it_dirty(tmp_path: Path) -> None
     assert load(estate).dirty, "a changed file"
 
 
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_a_file_that_git_was_told_not_to_look_at_is_dirty(estate: Path, flag: str) -> None:
+    git(estate, "init", "-q")
+    git(estate, "add", ".")
+    git(estate, "commit", "-qm", "first")
+    assert not load(estate).dirty
+    git(estate, "update-index", flag, "main.yaml")
+    (estate / "main.yaml").write_text(MAIN.replace("5m", "6m"))
+    assert load(estate).dirty
+
+
+def test_a_link_is_dirty_when_what_it_leads_to_is_not_in_the_commit(tmp_path: Path) -> None:
+    repository, beside = tmp_path / "repository", tmp_path / "beside.yaml"
+    estate = repository / "estate"
+    (repository / "shared").mkdir(parents=True)
+    estate.mkdir()
+    (estate / "main.yaml").write_text(MAIN)
+    (repository / "shared/clients.txt").write_text(CLIENT)
+    beside.write_text("regions: {south: {}}\n")
+    git(repository, "init", "-q")
+    (estate / "clients.yaml").symlink_to("../shared/clients.txt")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "first")
+    assert not load(estate).dirty, "a link to a file of the commit"
+    (repository / "shared/clients.txt").write_text(CLIENT + "# changed\n")
+    assert load(estate).dirty, "the link is as it was, what it leads to is not"
+    git(repository, "checkout", "-q", ".")
+    (estate / "more.yaml").symlink_to(beside)
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "a link out of the repository")
+    assert load(estate).dirty, "nobody committed what it leads to"
+    (repository / ".gitignore").write_text("way\n")
+    (repository / "way").symlink_to("shared")
+    (estate / "more.yaml").unlink()
+    (estate / "clients.yaml").unlink()
+    (estate / "clients.yaml").symlink_to("../way/clients.txt")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "a link by way of another")
+    assert load(estate).dirty, "the link between is ignored, and may lead elsewhere tomorrow"
+
+
+def test_what_looks_like_a_file_of_the_estate_is_read_or_told(
+    estate: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "regions.yaml").write_text("regions: {south: {}}\n")
+    (estate / "south").symlink_to(elsewhere)
+    (estate / "SOUTH.YAML").write_text("regions: {south: {}}\n")
+    (estate / "notes.txt").write_text("not an estate")
+    with pytest.raises(EstateError) as caught:
+        load(estate)
+    assert [str(mistake) for mistake in caught.value.mistakes] == [
+        "SOUTH.YAML:1:1: a file that ends with .YAML is not read. Let its name end with .yaml",
+        "south:1:1: a directory behind a symbolic link is not read. Put the files themselves there",
+    ]
+
+
 def test_another_repository_in_the_environment_is_not_asked(
     estate: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +198,34 @@ def test_a_file_that_cannot_be_read_is_a_mistake(estate: Path) -> None:
     with pytest.raises(EstateError) as caught:
         load(estate)
     assert "dangling.yaml:1:1: cannot be read" in str(caught.value)
+
+
+def test_what_is_no_regular_file_is_a_mistake_and_is_not_waited_for(estate: Path) -> None:
+    os.mkfifo(estate / "pipe.yaml")
+    (estate / "link.yaml").symlink_to(estate / "pipe.yaml")
+    (estate / "null.yaml").symlink_to("/dev/null")
+    with pytest.raises(EstateError) as caught:
+        load(estate)
+    assert [(mistake.source.file, mistake.wrong) for mistake in caught.value.mistakes] == [
+        (name, "this is no regular file") for name in ("link.yaml", "null.yaml", "pipe.yaml")
+    ]
+
+
+def test_a_file_that_is_too_large_is_a_mistake(estate: Path) -> None:
+    with (estate / "dump.yaml").open("wb") as file:
+        file.truncate(LARGEST_FILE + 1)
+    with pytest.raises(EstateError, match=r"dump\.yaml:1:1: the file is larger than 10 MiB"):
+        load(estate)
+    (estate / "dump.yaml").write_bytes(b"stages: {production: {}}\n".ljust(LARGEST_FILE, b"\n"))
+    assert "production" in load(estate).estate.stages
+
+
+def test_a_name_that_cannot_be_seen_is_written_out(estate: Path) -> None:
+    (estate / "a\x1b[31m\nb.yaml").write_text("clients: {}\n[")
+    with pytest.raises(EstateError) as caught:
+        load(estate)
+    (line,) = str(caught.value).splitlines()[1:]
+    assert line.strip().startswith(r"a\x1b[31m\nb.yaml:3:1: ")
 
 
 def test_the_error_lists_every_mistake_by_place(estate: Path) -> None:
@@ -173,6 +260,16 @@ def test_the_template_overwrites_nothing(tmp_path: Path) -> None:
     with pytest.raises(EstateExistsError, match=r"PR102 .*mine\.yml: is already there"):
         write_template(tmp_path, "ada", "ada")
     assert [path.name for path in tmp_path.iterdir()] == ["mine.yml"]
+
+
+@pytest.mark.parametrize("name", ["A\nB", "A\x1b", "A\x85B", "A" * 201, "\udcff", "A\ufffe"])
+def test_a_new_estate_that_could_not_be_read_is_not_written(tmp_path: Path, name: str) -> None:
+    with pytest.raises(EstateNameError, match="PR103 name") as caught:
+        write_template(tmp_path / "new", name, "ada")
+    assert str(caught.value).isprintable()
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(EstateNameError, match="PR103 account"):
+        write_template(tmp_path / "new", "ada", "A\nB")
 
 
 def test_the_schema_is_for_one_file_of_many() -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from tests.golden.applied import applied
 
+from plantroom.delivery.tenancy import policy
 from plantroom.estate.loader import load
 from plantroom.estate.model import Loaded
 from plantroom.estate.plan import Action, ObjectKind, Observed, Plan, Status, as_data, from_data, make
+from plantroom.platforms.contract import Capability
 from plantroom.rollout.placement import place
 
 BASE = (Path(__file__).parents[1] / "golden/estate/base.yaml").read_text()
@@ -99,6 +101,46 @@ def test_what_is_missing_while_provisioning_is_not_blamed_on_anybody(loaded: Loa
     reasons = {change.kind: change.reason for change in plan.effective}
     assert reasons[ObjectKind.ENVIRONMENT] == "its provisioning has not ended"
     assert not any("behind" in reason for reason in reasons.values())
+
+
+def test_what_is_only_observed_is_drift_and_nobody_s_work(loaded: Loaded, tmp_path: Path) -> None:
+    observed = as_applied(loaded)
+    (tmp_path / "b.yaml").write_text(CLIENTS.replace("ring: pilot", "ring: pilot\n    management: observed"))
+    watched = replace(load(tmp_path), commit="c" * 40, dirty=True)
+    plan = plan_of(watched, replace(observed, databases=[], routes=[]))
+    assert {(one.action, one.kind) for one in plan.observed} == {
+        (Action.OBSERVED, ObjectKind.DATABASE),
+        (Action.OBSERVED, ObjectKind.ROUTE),
+    }
+    assert (plan.effective, plan.refusals) == ((), ())
+    assert policy.drift(plan) == plan.observed
+    work = policy.work_of(plan, watched, {}, {}, {}, date(2027, 1, 1))
+    assert (work.environments, work.waiting, work.clear) == ({}, {}, ())
+
+
+@pytest.mark.parametrize(
+    ("lacks", "kind"),
+    [
+        (Capability.DATABASES, ObjectKind.DATABASE_POOL),
+        (Capability.SERVERS, ObjectKind.SERVER),
+        (Capability.FILES, None),
+        (Capability.TRAFFIC, None),
+        (Capability.INSTANCES, None),
+    ],
+)
+def test_what_the_platform_lacks_is_refused(loaded: Loaded, lacks: Capability, kind: ObjectKind | None) -> None:
+    able = frozenset(Capability) - {lacks}
+    plan = plan_of(loaded, Observed(platform="small", capabilities=able))
+    refused = {change.kind: change.reason for change in plan.refused}
+    environment = set() if lacks is Capability.SERVERS else {ObjectKind.ENVIRONMENT}
+    assert set(refused) == environment | ({kind} if kind else set())
+    assert set(refused.values()) == {f"the platform small has no {lacks.value}"}
+    if environment:
+        assert not [change for change in plan.effective if change.environment is not None]
+    # What is there stays as it is.
+    there = plan_of(loaded, replace(as_applied(loaded), platform="small", capabilities=able))
+    assert there.effective == ()
+    assert {change.kind for change in there.refused} == environment
 
 
 def test_everything_of_an_environment_is_sorted_and_named_once(loaded: Loaded) -> None:

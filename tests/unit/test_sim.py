@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from plantroom.kernel.errors import PlatformError
-from plantroom.platforms.contract import RouteSpec, ServerSpec
+from plantroom.platforms.contract import Capability, RouteSpec, ServerSpec
 from plantroom.platforms.sim import Fault, SimPlatform, scripted, seeded
 
 SERVER = ServerSpec("one-1", "one", "north", 512, 1000)
@@ -30,6 +30,13 @@ async def test_a_fault_after_is_done_once_however_often_it_is_tried() -> None:
     await platform.machines.create(SERVER)
     assert platform.effects.history == [("create server", "one-1")]
     assert [fault for _, _, fault in platform.effects.struck] == [Fault.AFTER, Fault.AFTER]
+
+
+def test_what_it_lacks_cannot_be_used() -> None:
+    platform = SimPlatform(lacks=[Capability.FILES])
+    assert platform.capabilities == frozenset(Capability) - {Capability.FILES}
+    with pytest.raises(PlatformError, match="PR405 the platform local: has no files"):
+        _ = platform.files
 
 
 def test_seeded_faults_are_the_same_each_time_and_end() -> None:

@@ -82,6 +82,21 @@ async def test_one_that_is_declared_no_more_never_goes_live(simulate: Any) -> No
         assert await environments(world) == {"alder/production"}
 
 
+async def test_one_that_is_only_observed_now_never_goes_live(simulate: Any) -> None:
+    async with simulate(CLIENTS) as world:
+        day = (world.clock.at + timedelta(days=30)).date().isoformat()
+        world.declare(with_day(day))
+        await world.apply()
+        observed = with_day(day)
+        observed["clients"]["birch"]["management"] = "observed"
+        world.declare(observed)
+        assert await actions(world) == {"birch/production": Action.DELETED}
+        await world.apply()
+        assert await waiting_changes(world) == []
+        assert await actions(world) == {"birch/production": Action.OBSERVED}
+        assert await environments(world) == {"alder/production"}
+
+
 async def test_a_go_live_that_nobody_asked_for_does_nothing(simulate: Any) -> None:
     async with simulate(CLIENTS) as world:
         world.declare(with_day((world.clock.at + timedelta(days=30)).date().isoformat()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.house import tiny_estate
 
 from plantroom.kernel.errors import PlatformError
 from plantroom.platforms.contract import InstanceSpec, TrafficCount
@@ -22,6 +23,19 @@ async def test_a_train_soaks_for_hours_and_reaches_everyone(simulate: Any) -> No
         ended = await world.ended("two")
         assert (ended["state"], await world.states("two")) == ("done", DONE)
         assert await world.running() == {client: {"2.0"} for client in CLIENTS}
+
+
+async def test_a_train_passes_by_what_is_only_observed(simulate: Any) -> None:
+    async with simulate(CLIENTS) as world:
+        await world.apply()
+        estate = tiny_estate(CLIENTS)
+        estate["clients"]["birch"]["management"] = "observed"
+        estate["clients"]["cedar"]["environments"]["production"]["hosts"] = ["new.tiny.test"]
+        world.declare(estate)
+        await world.apply()
+        await world.release("2.0", "two")
+        assert (await world.ended("two"))["state"] == "done"
+        assert await world.running() == {client: {"1.0" if client == "birch" else "2.0"} for client in CLIENTS}
 
 
 async def test_an_abort_in_a_soak_leaves_later_rings_alone(simulate: Any) -> None:

@@ -6,21 +6,23 @@ from collections.abc import Iterator
 
 from plantroom.estate.changes import Action, Change, Content, ObjectKind, Observed, Status
 from plantroom.estate.effective import milli, server_names
-from plantroom.estate.model import Estate, Management, ServerPool
+from plantroom.estate.model import DatabasePool, Estate, Management, ServerPool
 from plantroom.estate.parts import BEHIND
-from plantroom.platforms.contract import ServerSeen
+from plantroom.estate.watched import not_ours
+from plantroom.platforms.contract import DatabasePoolSeen, ServerSeen
 
 
 def server_changes(estate: Estate, observed: Observed) -> Iterator[Change]:
-    """Every server of a managed pool, and every other one that was seen."""
+    """Every server of a managed or observed pool, and every other one that was seen."""
     seen = {server.name: server for server in observed.servers}
     declared: set[str] = set()
     for pool_name, pool in estate.server_pools.items():
-        if pool.management is not Management.MANAGED:
+        if pool.management is Management.EXTERNAL:
             continue
-        for name in server_names(pool_name, pool.servers):
-            declared.add(name)
-            yield _server(name, pool_name, pool, seen.get(name))
+        names = server_names(pool_name, pool.servers)
+        declared.update(names)
+        changes = (_server(name, pool_name, pool, seen.get(name)) for name in names)
+        yield from changes if pool.management is Management.MANAGED else not_ours(changes)
     busy = _busy(observed)
     for name, server in seen.items():
         if name not in declared:
@@ -47,8 +49,10 @@ def _server(name: str, pool_name: str, pool: ServerPool, there: ServerSeen | Non
 
 def _further(estate: Estate, server: ServerSeen, instances: int) -> Change:
     pool = estate.server_pools.get(server.pool)
-    if pool is not None and pool.management is not Management.MANAGED:
+    if pool is not None and pool.management is Management.EXTERNAL:
         return _change(Action.UNCHANGED, server.name, pool.management.value)
+    if pool is not None and pool.management is Management.OBSERVED:
+        return _change(Action.OBSERVED, server.name, f"{server.pool} declares {pool.servers} servers", _content(server))
     if instances:
         reason = f"goes once its {instances} instance{'' if instances == 1 else 's'} moved, with the next plan"
         return _change(Action.UNCHANGED, server.name, reason)
@@ -86,24 +90,33 @@ def pool_changes(estate: Estate, observed: Observed) -> Iterator[Change]:
     kind = ObjectKind.DATABASE_POOL
     seen = {pool.name: pool for pool in observed.pools}
     for name, pool in estate.database_pools.items():
-        there = seen.get(name)
-        after: Content = {"region": pool.region}
-        if pool.management is not Management.MANAGED:
+        change = _pool(name, pool, seen.get(name), observed)
+        if pool.management is Management.EXTERNAL:
             yield Change(Action.UNCHANGED, kind, name, pool.management.value)
-        elif there is None:
-            recorded = any(
-                record.database_pool == name and record.status in (Status.LIVE, Status.SUSPENDED)
-                for record in observed.records
-            )
-            reason = f"removed {BEHIND}" if recorded else f"new in {pool.region}"
-            yield Change(Action.CREATED, kind, name, reason, None, after)
-        elif there.region != pool.region:
-            reason = f"it is in {there.region}, declared in {pool.region}: a move of data needs a migration of its own"
-            yield Change(Action.REFUSED, kind, name, reason, {"region": there.region}, after)
-        elif not there.running:
-            yield Change(Action.UPDATED, kind, name, f"stopped {BEHIND}", {"region": there.region}, after)
+        elif pool.management is Management.OBSERVED:
+            yield from not_ours([change])
         else:
-            yield Change(Action.UNCHANGED, kind, name, "")
+            yield change
     for name in seen:
         if name not in estate.database_pools:
             yield Change(Action.UNCHANGED, kind, name, "not declared; a database pool is never deleted by a plan")
+
+
+def _pool(name: str, pool: DatabasePool, there: DatabasePoolSeen | None, observed: Observed) -> Change:
+    kind = ObjectKind.DATABASE_POOL
+    after: Content = {"region": pool.region}
+    if there is None:
+        recorded = any(
+            record.database_pool == name and record.status in (Status.LIVE, Status.SUSPENDED)
+            for record in observed.records
+        )
+        return Change(
+            Action.CREATED, kind, name, f"removed {BEHIND}" if recorded else f"new in {pool.region}", None, after
+        )
+    before: Content = {"region": there.region}
+    if there.region != pool.region:
+        reason = f"it is in {there.region}, declared in {pool.region}: a move of data needs a migration of its own"
+        return Change(Action.REFUSED, kind, name, reason, before, after)
+    if not there.running:
+        return Change(Action.UPDATED, kind, name, f"stopped {BEHIND}", before, after)
+    return Change(Action.UNCHANGED, kind, name, "")

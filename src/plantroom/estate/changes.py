@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from plantroom.kernel.digest import digest
-from plantroom.platforms.contract import DatabasePoolSeen, DatabaseSeen, InstanceSeen, RouteSeen, ServerSeen
+from plantroom.platforms.contract import Capability, DatabasePoolSeen, DatabaseSeen, InstanceSeen, RouteSeen, ServerSeen
 
 JSON = str | int | bool | None | Sequence["JSON"] | Mapping[str, "JSON"]
 Content = Mapping[str, JSON]
@@ -37,6 +37,12 @@ class Action(StrEnum):
     DELETED = "deleted"
     UNCHANGED = "unchanged"
     REFUSED = "refused"
+    OBSERVED = "observed"
+    """It differs from what is declared, or from what it was left as; it is only watched, so nothing is done."""
+
+
+IDLE = frozenset({Action.UNCHANGED, Action.REFUSED, Action.OBSERVED})
+"""What nobody acts on."""
 
 
 class Status(StrEnum):
@@ -88,13 +94,15 @@ class Observed:
     instances: Sequence[InstanceSeen] = ()
     routes: Sequence[RouteSeen] = ()
     records: Sequence[Record] = ()
+    platform: str = "local"
+    capabilities: frozenset[Capability] = frozenset(Capability)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """What happens to one object, and why. `before` is None when it is not there, `after` when it will not be; both
-    are None for an unchanged one. `environment` is the one it belongs to, if any. Never holds a secret's value, and a
-    value of the environment only by its name."""
+    are None for an unchanged one. Of an observed one, `after` is what would be. `environment` is the one it belongs to,
+    if any. Never holds a secret's value, and a value of the environment only by its name."""
 
     action: Action
     kind: ObjectKind
@@ -121,11 +129,15 @@ class Plan:
     @cached_property
     def effective(self) -> tuple[Change, ...]:
         """Those that something is to be done for."""
-        return tuple(c for c in self.changes if c.action is not Action.UNCHANGED and c.action is not Action.REFUSED)
+        return tuple(change for change in self.changes if change.action not in IDLE)
 
     @cached_property
     def refused(self) -> tuple[Change, ...]:
         return tuple(change for change in self.changes if change.action is Action.REFUSED)
+
+    @cached_property
+    def observed(self) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.action is Action.OBSERVED)
 
     @cached_property
     def digest(self) -> str:

@@ -31,8 +31,8 @@ def init(
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of estate files, for editors.
+def schema(as_json: Json = False) -> None:
+    """Print the JSON Schema of estate files, for editors. It is JSON with and without --json.
 
     Example: plantroom estate schema > estate.schema.json
     """
@@ -56,4 +56,6 @@ def check(
         found = {"clients": len(estate.clients), "environments": environments, "content": loaded.content}
         print_json(found | {"commit": loaded.commit, "dirty": loaded.dirty})
     else:
-        out.print(f"no mistakes: {len(estate.clients)} clients, {environments} environments, {len(estate.rings)} rings")
+        counts = ((len(estate.clients), "client"), (environments, "environment"), (len(estate.rings), "ring"))
+        said = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)
+        out.print(f"no mistakes: {said}")

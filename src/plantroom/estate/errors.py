@@ -2,6 +2,7 @@
 
 PR101  EstateError         what is declared is wrong: every mistake, each with file, line and column
 PR102  EstateExistsError   a new estate would overwrite files that are there
+PR103  EstateNameError     a new estate cannot hold the name of the person who begins it
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from plantroom.estate.model import Mistake
+from plantroom.estate.model import Mistake, visible
 from plantroom.kernel.errors import PlantroomError
 
 
@@ -25,7 +26,7 @@ class EstateError(PlantroomError):
         count = len(self.mistakes)
         super().__init__(
             "PR101",
-            f"the estate in {directory}",
+            f"the estate in {visible(str(directory))}",
             value=f"{count} mistake{'' if count == 1 else 's'}",
             remedy="Nothing was read from it; correct the files and try again",
         )
@@ -46,5 +47,23 @@ class EstateExistsError(PlantroomError):
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            "PR102", str(path), value="is already there", remedy="Choose another directory, or edit what is there"
+            "PR102",
+            visible(str(path)),
+            value="is already there",
+            remedy="Choose another directory, or edit what is there",
+        )
+
+
+class EstateNameError(PlantroomError):
+    """A new estate is written only when it can be read again."""
+
+    family = "PR1"
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(
+            "PR103",
+            f"{what} {visible(name)}",
+            value="cannot stand in an estate",
+            limit="one line of text, not too long",
+            remedy="Give a name with --name" if what == "name" else "Sign in with another account",
         )

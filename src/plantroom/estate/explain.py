@@ -33,6 +33,9 @@ _PATTERNS = {
     ),
     model.LINE_PATTERN: ("one line of text", "Give at least one character, and no line breaks"),
 }
+_MOST_SHOWN = 20
+"""Names in a hint. No object has as many keys, so those are always all told; of an estate's own names there may be
+thousands."""
 _DURATION = "A duration is a whole number and a unit, as in 30s, 5m, 2h or 1d"
 _TYPES = {
     "string_type": "text",
@@ -47,10 +50,6 @@ _TYPES = {
     "mapping_type": "a mapping (`key: value` lines)",
     "tuple_type": "a list (`- item` lines, or [a, b])",
     "list_type": "a list (`- item` lines, or [a, b])",
-    "date_type": "a date, as in 2027-01-31",
-    "date_parsing": "a date, as in 2027-01-31",
-    "date_from_datetime_parsing": "a date, as in 2027-01-31",
-    "date_from_datetime_inexact": "a date, as in 2027-01-31",
 }
 _LIMITS = {
     "greater_than": ("gt", "more than"),
@@ -67,8 +66,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
         return f"Did you mean {close[0]}?"
     if not names:
         return "None is declared"
-    shown = ", ".join(names[:8])
-    return f"Known: {shown}{', …' if len(names) > 8 else ''}"
+    shown = ", ".join(names[:_MOST_SHOWN])
+    return f"Known: {shown}{', …' if len(names) > _MOST_SHOWN else ''}"
 
 
 def clean(error: ErrorDetails) -> Path:
@@ -122,6 +121,8 @@ def _own(problem: str, shown: str) -> tuple[str, str]:
     """For the checks that the models make themselves."""
     if problem == "not a duration":
         return f"{shown} is not a duration", _DURATION
+    if problem == "not a date":
+        return f"{shown}, where a date belongs", "Give a date, as in 2027-01-31"
     if problem.startswith("finer"):
         return f"{shown} is {problem}", "Give at most three decimal places"
     return problem, "Correct the value"

@@ -1,10 +1,10 @@
-"""From a directory to merged data: which files are read, whose each object is, and what Git says of them."""
+"""From a directory to merged data: which files are read, and whose each object is."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,12 @@ from plantroom.estate.explain import Path as Where
 from plantroom.estate.model import Mistake, Source
 from plantroom.estate.reading import Document, read
 
-GIT_TIMEOUT_S = 30
-"""A status of a large work tree on a slow disk takes seconds; more means that Git waits for something."""
+ENDINGS = (".yaml", ".yml")
+"""Of the files that are read."""
+
+LARGEST_FILE = 10 * 1024 * 1024
+"""Bytes of one file. The files of ten thousand clients have less; what has more was put there by mistake, and would
+take the memory of everything that reads the estate."""
 
 
 @dataclass(slots=True)
@@ -53,14 +57,7 @@ def merge(directory: Path) -> Merged:
         merged.mistakes.append(_about(".", "this is no directory", "Name the directory of the estate's files"))
         return merged
     for path in _files(directory):
-        name = path.relative_to(directory).as_posix()
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            document = Document(name)
-            document.wrong(0, f"cannot be read ({error.strerror})", "Let this user read it, or move it elsewhere")
-        else:
-            document = read(name, data)
+        document = _document(path, path.relative_to(directory).as_posix())
         merged.documents.append(document)
         merged.mistakes += document.mistakes
         _add(merged, document)
@@ -71,44 +68,53 @@ def merge(directory: Path) -> Merged:
     return merged
 
 
-def git_state(directory: Path, documents: Sequence[Document]) -> tuple[str, bool]:
-    """The commit that is checked out, and whether what is below `directory` differs from it. A file that was read but
-    that Git does not track (an ignored one too) is a difference. ("", True) outside of Git or without a commit."""
-    commit = _git(directory, "rev-parse", "--verify", "--quiet", "HEAD")
-    if commit is None:
-        return "", True
-    changed = _git(directory, "status", "--porcelain", "--untracked-files=all", "--", ".")
-    tracked = _git(directory, "ls-files", "-z", "--", ".")
-    if changed is None or tracked is None:
-        return commit.strip(), True
-    known = set(tracked.split("\0"))
-    return commit.strip(), bool(changed) or any(document.file not in known for document in documents)
-
-
-def _git(directory: Path, *arguments: str) -> str | None:
-    """Output of a Git command, or None when it fails or there is no Git. The variables that would point Git at another
-    repository are taken away, and so is the hook that a work tree's own configuration could have it run."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+def _document(path: Path, name: str) -> Document:
+    """What one file says, or why it is not read."""
+    unread = Document(name)
+    if path.is_dir():
+        unread.wrong(0, "a directory behind a symbolic link is not read", "Put the files themselves there")
+        return unread
+    if not name.endswith(ENDINGS):
+        ending = path.suffix
+        unread.wrong(0, f"a file that ends with {ending} is not read", f"Let its name end with {ending.lower()}")
+        return unread
     try:
-        done = subprocess.run(
-            ["git", "-c", "core.fsmonitor=false", *arguments],
-            cwd=directory,
-            env={**environment, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
-            capture_output=True,
-            timeout=GIT_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        data = _content(path)
+    except OSError as error:
+        unread.wrong(0, f"cannot be read ({error.strerror})", "Let this user read it, or move it elsewhere")
+        return unread
+    if data is None:
+        unread.wrong(0, "this is no regular file", "Put a file of text in its place, or move it elsewhere")
+        return unread
+    if len(data) > LARGEST_FILE:
+        limit = LARGEST_FILE // (1024 * 1024)
+        unread.wrong(0, f"the file is larger than {limit} MiB", "Split it, or move it elsewhere")
+        return unread
+    return read(name, data)
+
+
+def _content(path: Path) -> bytes | None:
+    """At most one byte more than a file may have; None for a pipe, a socket or a device, whose other end may never
+    write. Looked at again once it is open, in case something else was put there meanwhile."""
+    if not stat.S_ISREG(path.stat().st_mode):
         return None
-    return done.stdout.decode(errors="replace") if done.returncode == 0 else None
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        return file.read(LARGEST_FILE + 1) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
 
 
 def _files(directory: Path) -> Iterator[Path]:
+    """What is to be read, and what somebody could think is read: a directory behind a symbolic link, another spelling
+    of `.yaml`. Hidden ones are left out."""
     found: list[Path] = []
     for folder, folders, names in os.walk(directory):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(folder, name) for name in names if name.endswith((".yaml", ".yml")) and not name.startswith(".")]
+        found += [Path(folder, name) for name in folders if Path(folder, name).is_symlink()]
+        found += [Path(folder, name) for name in names if _is_meant(name) and not name.startswith(".")]
     return iter(sorted(found, key=lambda path: path.relative_to(directory).as_posix()))
+
+
+def _is_meant(name: str) -> bool:
+    return name.lower().endswith(ENDINGS)
 
 
 def _about(file: str, wrong: str, right: str) -> Mistake:

@@ -14,7 +14,8 @@ from plantroom.estate.checks import Declared, check
 from plantroom.estate.errors import EstateError
 from plantroom.estate.explain import Path as Where
 from plantroom.estate.explain import clean, words
-from plantroom.estate.files import Merged, git_state, merge
+from plantroom.estate.files import Merged, merge
+from plantroom.estate.git import git_state
 from plantroom.estate.model import Estate, Loaded, Mistake, Source
 from plantroom.kernel.digest import digest
 
@@ -29,6 +30,7 @@ _OUT = object()
 
 def load(directory: Path) -> Loaded:
     """Read every `*.yaml` and `*.yml` file below `directory`; hidden files and directories are left out.
+    Directories behind symbolic links are not followed.
 
     Raises EstateError with every mistake that can be told for certain. Where a file cannot be read to its end, nothing
     is said about what may be in the rest of it.
@@ -42,7 +44,7 @@ def load(directory: Path) -> Loaded:
         if checked is not None and merged.documents:
             mistakes += _meaning(merged, checked, mistakes)
         if estate is not None and not mistakes:
-            commit, dirty = git_state(directory, merged.documents)
+            commit, dirty = git_state(directory, [document.file for document in merged.documents])
             return Loaded(estate, commit, dirty, digest(_exact(merged.data)), _sources(merged))
     raise EstateError(directory, _in_order(mistakes))
 

@@ -29,14 +29,35 @@ Share = Annotated[str, StringConstraints(pattern=SHARE_PATTERN)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 _DURATION = re.compile(r"^([0-9]{1,6})(s|m|h|d)$")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _seconds(value: Any) -> Any:
-    match = _DURATION.match(value) if isinstance(value, str) else None
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("not a duration")
     return int(match[1]) * _SECONDS[match[2]]
+
+
+def _day(value: Any) -> Any:
+    """Of the ways to write a date, one: Pydantic would take seconds since 1970 as well."""
+    if isinstance(value, date):
+        return value
+    try:
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise ValueError("not a date")
+
+
+def written(seconds: int) -> str:
+    """A duration as files have it, in the largest unit that gives a whole number: `90d`."""
+    for unit, size in reversed(_SECONDS.items()):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
 
 
 def _thousandths(value: float) -> float:
@@ -57,6 +78,9 @@ Duration = Annotated[
     Field(json_schema_extra={"type": "string", "pattern": _DURATION.pattern}),
 ]
 """Seconds."""
+
+Day = Annotated[date, BeforeValidator(_day)]
+"""As in 2027-01-31."""
 
 Cpus = Annotated[float, Field(gt=0, le=1024), AfterValidator(_thousandths)]
 """Cores, in steps of a thousandth."""
@@ -156,7 +180,7 @@ class Environment(Managed):
     values: Mapping[Variable, Text] = Field(default_factory=dict)
     secrets: Mapping[Variable, Secret] = Field(default_factory=dict)
     instances: Mapping[Name, Annotated[int, Field(ge=0, le=100)]] = Field(default_factory=dict)
-    go_live: date | None = None
+    go_live: Day | None = None
     state: EnvironmentState = EnvironmentState.LIVE
 
 
@@ -187,7 +211,7 @@ class Ring(Declared):
 
 
 class Bounds(Declared):
-    """How much one plan may delete; met by count or by percentage, whichever is smaller."""
+    """How much one plan may delete or retire; met by count or by percentage, whichever is smaller."""
 
     max_deletions: Annotated[int, Field(ge=0)] = 5
     max_deletions_percent: Percent = 10
@@ -204,8 +228,8 @@ class Allowances(Declared):
 
 
 class Settings(Declared):
-    """`keep_retired`: how long a retired environment's final dump and files are kept. `concurrency`: how
-    many environments an apply changes at once."""
+    """`platform`: where all of this lives; nothing is planned on any other one. `keep_retired`: how long a retired
+    environment's final dump and files are kept. `concurrency`: how many environments an apply changes at once."""
 
     name: Name
     platform: Literal["local"] = "local"
@@ -232,6 +256,14 @@ class Estate(Declared):
     clients: Mapping[Name, Client] = Field(default_factory=dict)
 
 
+def visible(text: str) -> str:
+    """The text with everything in it that cannot be seen written as an escape, so that it is one line and moves no
+    terminal: `a\\nb` for a file of that name."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where something is declared; line and column count from 1."""
@@ -241,7 +273,7 @@ class Source:
     column: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return visible(f"{self.file}:{self.line}:{self.column}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +288,7 @@ class Mistake:
 
     def __str__(self) -> str:
         where = f"{self.path}: " if self.path else ""
-        return f"{self.source}: {where}{self.wrong}. {self.right}"
+        return visible(f"{self.source}: {where}{self.wrong}. {self.right}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,12 @@ def _database(wanted: Wanted, seen: Seen) -> Iterator[Change]:
     there = {database.pool: database for database in seen.databases.get(name, ())}
     if pool is not None:
         after: Content = {"pool": pool}
-        if pool in there:
+        if pool in there and there[pool].wrong:
+            wrong = there[pool].wrong
+            reason = f"{'; '.join(wrong)}, changed {BEHIND}"
+            before: Content = {"pool": pool, "wrong": list(wrong)}
+            yield _change(Action.UPDATED, ObjectKind.DATABASE, name, name, reason, before=before, after=after)
+        elif pool in there:
             yield _change(Action.UNCHANGED, ObjectKind.DATABASE, name, name, "")
         elif pool in seen.stopped_pools:
             yield _change(Action.UNCHANGED, ObjectKind.DATABASE, name, name, f"not seen: its pool {pool} does not run")

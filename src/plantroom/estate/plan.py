@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from typing import Any
 
+from plantroom.estate.abilities import able, lacking
 from plantroom.estate.capacity import pool_changes, server_changes
 from plantroom.estate.changes import (
+    IDLE,
     JSON,
     Action,
     Assignment,
@@ -25,12 +26,15 @@ from plantroom.estate.changes import (
     as_data,
     from_data,
 )
-from plantroom.estate.deletions import judged, may_delete
-from plantroom.estate.effective import Place, management_of, milli, places, release_of, scales_of
-from plantroom.estate.model import EnvironmentState, Estate, Loaded, Management
+from plantroom.estate.config import config_changed, config_of
+from plantroom.estate.deletions import judged, may_not_go
+from plantroom.estate.effective import Place, management_of, places, release_of
+from plantroom.estate.model import EnvironmentState, Estate, Loaded, Management, written
 from plantroom.estate.parts import Seen, Wanted, as_recorded, diff, hosts_changed
+from plantroom.estate.watched import environment_changes
 from plantroom.kernel.digest import digest
 from plantroom.kernel.verdict import Refused
+from plantroom.platforms.contract import Capability
 
 __all__ = [
     "JSON",
@@ -54,38 +58,28 @@ Placements = Mapping[str, tuple[Assignment, ...] | Refused]
 _KINDS = {kind: index for index, kind in enumerate(ObjectKind)}
 
 
-def config_of(estate: Estate, client: str, stage: str) -> dict[str, Any]:
-    """What of the declaration reaches an environment's instances and its route, and so makes them new when it changes:
-    values, secret references (never secrets), host names, and per process type count and limits."""
-    environment = estate.clients[client].environments[stage]
-    return {
-        "application": environment.application,
-        "hosts": sorted(environment.hosts),
-        "values": environment.values,
-        "secrets": {name: {"env": ref.env, "file": ref.file} for name, ref in environment.secrets.items()},
-        "processes": {
-            process: {"instances": scale.instances, "memory_mib": scale.memory_mib, "cpu_milli": milli(scale.cpus)}
-            for process, scale in scales_of(estate, environment).items()
-        },
-    }
-
-
 def make(loaded: Loaded, observed: Observed, placements: Placements, generation: int, today: date) -> Plan:
     """The plan that leads from `observed` to `loaded`. `placements` are those of `rollout.placement.place`; an
     environment whose placement is refused is refused. An applied estate plans to nothing: all unchanged."""
     estate = loaded.estate
     records = {record.environment: record for record in observed.records}
     seen = Seen(observed)
+    gone, retiring = _going(estate, records)
+    refusals = may_not_go(estate, gone, retiring, observed)
     found: list[Change] = []
-    for change, wanted in _decided(estate, records, placements, today):
-        found.append(change)
-        if wanted is not None:
-            found += diff(wanted, seen)
-    found += _undeclared(estate, records, seen)
+    for place in places(estate):
+        record = records.get(place.name)
+        if management_of(estate, place) is Management.MANAGED:
+            stays = refusals.get(place.name) or lacking(estate, place, observed)
+            change, wanted = _decided(estate, place, record, placements, stays, today)
+            found += [change] if wanted is None else [change, *diff(wanted, seen)]
+        else:
+            found += _left_alone(estate, place, record, seen)
+    found += _undeclared(estate, records, seen, gone, refusals)
     changes = [
-        *server_changes(estate, observed),
-        *pool_changes(estate, observed),
-        *judged(estate, found, observed),
+        *able(server_changes(estate, observed), Capability.SERVERS, observed),
+        *able(pool_changes(estate, observed), Capability.DATABASES, observed),
+        *judged(estate, found, observed, [record for name, record in retiring.items() if name not in refusals]),
     ]
     changes.sort(key=lambda change: (_KINDS[change.kind], change.name))
     return Plan(
@@ -99,20 +93,41 @@ def make(loaded: Loaded, observed: Observed, placements: Placements, generation:
 
 
 def _decided(
-    estate: Estate, records: Mapping[str, Record], placements: Placements, today: date
-) -> Iterator[tuple[Change, Wanted | None]]:
-    """For every declared environment: what happens to it, and which parts it shall have. None leaves them alone."""
-    for place in places(estate):
-        record = records.get(place.name)
-        management = management_of(estate, place)
-        if management is not Management.MANAGED:
-            yield _environment(Action.UNCHANGED, place.name, management.value), None
-        elif record is not None and record.go_live is not None:
-            yield _waiting(estate, place, record, placements, today)
-        elif record is None or record.status is Status.RETIRED:
-            yield _new(estate, place, record, placements, today)
-        else:
-            yield _existing(estate, place, record, placements)
+    estate: Estate,
+    place: Place,
+    record: Record | None,
+    placements: Placements,
+    stays: str,
+    today: date,
+) -> tuple[Change, Wanted | None]:
+    """What happens to a managed environment, and which parts it shall have. None leaves them alone. `stays` is why it
+    may not become what is declared, or ""."""
+    there = record is not None and record.status is not Status.RETIRED and record.go_live is None
+    if stays and record is not None and there:
+        return _kept(record, stays)
+    if stays:
+        return _environment(Action.REFUSED, place.name, stays), None
+    if record is not None and record.go_live is not None:
+        return _waiting(estate, place, record, placements, today)
+    if record is None or record.status is Status.RETIRED:
+        return _new(estate, place, record, placements, today)
+    return _existing(estate, place, record, placements)
+
+
+def _kept(record: Record, refusal: str) -> tuple[Change, Wanted]:
+    """One that may not go as it is declared to, and stays as it is recorded."""
+    return _environment(Action.REFUSED, record.environment, refusal, _recorded_content(record)), as_recorded(record)
+
+
+def _left_alone(estate: Estate, place: Place, record: Record | None, seen: Seen) -> Iterable[Change]:
+    """One that Plantroom watches, or knows by name only. What waited for its day while it was managed waits no more."""
+    management = management_of(estate, place)
+    if record is not None and record.go_live is not None:
+        reason = f"it is {management} now; it never went live"
+        return [_environment(Action.DELETED, place.name, reason, _recorded_content(record))]
+    if management is Management.OBSERVED:
+        return environment_changes(estate, place, record, seen)
+    return [_environment(Action.UNCHANGED, place.name, management.value)]
 
 
 def _new(
@@ -149,7 +164,7 @@ def _waiting(
     if change.action is not Action.CREATED or wanted is not None:
         return change, wanted
     same = record.go_live == environment.go_live and record.release == release_of(estate, environment)
-    if same and not _config_changed(estate, place, record):
+    if same and not config_changed(estate, place, record):
         return _environment(Action.UNCHANGED, place.name, f"goes live on {environment.go_live}"), None
     reason = f"goes live on {environment.go_live}, was to on {record.go_live}; starts as it is declared now"
     return _environment(Action.UPDATED, place.name, reason, _recorded_content(record), change.after), None
@@ -159,14 +174,17 @@ def _existing(estate: Estate, place: Place, record: Record, placements: Placemen
     name, environment = place.name, place.environment
     before = _recorded_content(record)
     if environment.state is EnvironmentState.RETIRED:
-        reason = "retires: a final dump and its files are kept, everything else of it goes"
+        reason = (
+            f"retires: a final dump and its files are kept for {written(estate.estate.keep_retired)}, everything else "
+            "of it goes; state: retired names it, so that estate.allow need not"
+        )
         after: Content = {**before, "state": Status.RETIRED.value}
         return _environment(Action.UPDATED, name, reason, before, after), None
     placement = placements.get(name, ()) if environment.state is EnvironmentState.LIVE else ()
     if isinstance(placement, Refused):
-        return _environment(Action.REFUSED, name, placement.reason, before), as_recorded(record)
+        return _kept(record, placement.reason)
     if refusal := _never(place, record):
-        return _environment(Action.REFUSED, name, refusal, before), as_recorded(record)
+        return _kept(record, refusal)
     reasons = list(_reasons(estate, place, record, placement))
     wanted = _wanted(place, record, placement)
     if not reasons:
@@ -201,7 +219,7 @@ def _reasons(estate: Estate, place: Place, record: Record, placement: tuple[Assi
         yield "gets a database" if environment.database_pool else "has no database any more"
     if environment.file_store != record.file_store:
         yield "gets a file store" if environment.file_store else "has no file store any more"
-    if _config_changed(estate, place, record):
+    if config_changed(estate, place, record):
         yield "values, secret references or limits changed"
 
 
@@ -220,41 +238,44 @@ def _moves(before: Iterable[Assignment], after: Iterable[Assignment]) -> Iterato
             yield f"{label} moves from {was[slot]} to {will[slot]}"
 
 
-def _config_changed(estate: Estate, place: Place, record: Record) -> bool:
-    """Whether more of the configuration changed than host names and counts, which the record knows by themselves."""
-    config = config_of(estate, place.client_name, place.stage)
-    if digest(config) == record.config:
-        return False
-    counts: dict[str, int] = {}
-    for one in record.assignments:
-        counts[one.process] = counts.get(one.process, 0) + 1
-    as_it_was = {
-        process: {**scale, "instances": counts.get(process, 0)} for process, scale in config["processes"].items()
-    }
-    hosts = sorted(record.hosts)
-    explained = ({**config, "hosts": hosts}, {**config, "hosts": hosts, "processes": as_it_was})
-    return all(digest(one) != record.config for one in explained)
+def _going(estate: Estate, records: Mapping[str, Record]) -> tuple[dict[str, Record], dict[str, Record]]:
+    """Of the environments that something was made of: those that no file declares any more, and those that retire."""
+    declared = {place.name: place for place in places(estate)}
+    gone: dict[str, Record] = {}
+    retiring: dict[str, Record] = {}
+    for name, record in records.items():
+        place = declared.get(name)
+        if record.status is Status.RETIRED or record.go_live is not None:
+            continue
+        if place is None:
+            gone[name] = record
+        elif place.environment.state is EnvironmentState.RETIRED and management_of(estate, place) is Management.MANAGED:
+            retiring[name] = record
+    return gone, retiring
 
 
-def _undeclared(estate: Estate, records: Mapping[str, Record], seen: Seen) -> Iterator[Change]:
+def _undeclared(
+    estate: Estate,
+    records: Mapping[str, Record],
+    seen: Seen,
+    gone: Mapping[str, Record],
+    refusals: Mapping[str, str],
+) -> Iterator[Change]:
     """What was recorded or seen of environments that no file declares."""
     declared = {place.name for place in places(estate)}
-    there = {name: one for name, one in records.items() if one.status is not Status.RETIRED and one.go_live is None}
-    gone = {name: record for name, record in there.items() if name not in declared}
     for name, record in records.items():
         if name not in declared and record.go_live is not None:
             reason = "no file declares it any more; it never went live"
             yield _environment(Action.DELETED, name, reason, _recorded_content(record))
-    alive = len(there)
-    refusals = may_delete(estate, ObjectKind.ENVIRONMENT, gone, alive)
     for name, record in gone.items():
-        before = _recorded_content(record)
         if name in refusals:
-            yield _environment(Action.REFUSED, name, refusals[name], before)
-            yield from diff(as_recorded(record), seen)
+            change, wanted = _kept(record, refusals[name])
         else:
-            yield _environment(Action.DELETED, name, "no file declares it any more", before)
-            yield from diff(Wanted(name, record), seen)
+            reason = "no file declares it any more"
+            change = _environment(Action.DELETED, name, reason, _recorded_content(record))
+            wanted = Wanted(name, record)
+        yield change
+        yield from diff(wanted, seen)
     for name in sorted(seen.environments() - declared - gone.keys()):
         yield from diff(Wanted(name, records.get(name)), seen)
 
@@ -321,7 +342,7 @@ def _refusals(loaded: Loaded, changes: Iterable[Change]) -> Iterator[str]:
         change.environment
         for change in changes
         if change.environment is not None
-        and change.action not in (Action.UNCHANGED, Action.REFUSED)
+        and change.action not in IDLE
         and change.environment.partition("/")[2] in settings.production_stages
     }
     if touched:

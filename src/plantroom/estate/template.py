@@ -6,7 +6,11 @@ import json
 import re
 from pathlib import Path
 
-from plantroom.estate.errors import EstateExistsError
+from pydantic import ValidationError
+
+from plantroom.estate.errors import EstateExistsError, EstateNameError
+from plantroom.estate.model import Person
+from plantroom.estate.reading import read
 
 FILE = "estate.yaml"
 
@@ -17,8 +21,8 @@ TEMPLATE = """\
 
 estate:
   name: first
-  platform: local            # where servers, databases and traffic live: local, or sim (in memory, for trying)
-  bounds:                    # how much one plan may delete; whichever is smaller counts
+  platform: local            # where servers, databases and traffic live: local, which is this machine
+  bounds:                    # how much one plan may delete or retire; whichever is smaller counts
     max_deletions: 5
     max_deletions_percent: 10
   allow:
@@ -88,6 +92,21 @@ def text(person: str, account: str) -> str:
     return TEMPLATE.replace("@PERSON@", _key(person)).replace("@NAME@", shown).replace("@ACCOUNT@", quoted)
 
 
+def _readable(person: str, account: str) -> str:
+    """The template's text, when reading it gives the person back."""
+    given = {"name": person, "account": account}
+    try:
+        Person.model_validate(given)
+    except ValidationError as error:
+        what = str(error.errors()[0]["loc"][0])
+        raise EstateNameError(what, given[what]) from None
+    written = text(person, account)
+    document = read(FILE, written.encode())
+    if document.mistakes or document.value["people"] != {_key(person): given}:
+        raise EstateNameError("name", person)
+    return written
+
+
 def _key(person: str) -> str:
     """A name as the files have it: `Ada Lovelace` gives `ada-lovelace`."""
     return re.sub("[^a-z0-9]+", "-", person.lower()).strip("-0123456789")[:32].rstrip("-") or "operator"
@@ -95,7 +114,8 @@ def _key(person: str) -> str:
 
 def write_template(directory: Path, person: str, account: str) -> Path:
     """Write the template to `directory/estate.yaml`, making the directory. EstateExistsError when the directory has
-    estate files already."""
+    estate files already, EstateNameError when the person's name or account cannot stand in one."""
+    content = _readable(person, account)
     directory.mkdir(parents=True, exist_ok=True)
     for there in sorted(directory.iterdir()):
         if there.suffix in (".yaml", ".yml"):
@@ -103,7 +123,7 @@ def write_template(directory: Path, person: str, account: str) -> Path:
     path = directory / FILE
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(text(person, account))
+            file.write(content)
     except FileExistsError:
         raise EstateExistsError(path) from None
     return path

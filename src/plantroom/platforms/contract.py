@@ -273,11 +273,13 @@ class ScriptSeen:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSeen:
-    """`scripts` are those recorded in the database itself, in the order in which they were applied."""
+    """`scripts` are those recorded in the database itself, in the order in which they were applied. `wrong` says in
+    words what no longer keeps it apart as it was made: what its role may do, and who else may enter."""
 
     pool: str
     environment: str
     scripts: tuple[ScriptSeen, ...]
+    wrong: tuple[str, ...] = ()
 
 
 class Databases(Protocol):
@@ -294,7 +296,8 @@ class Databases(Protocol):
         when the database is not there, PR404 when its pool does not answer."""
 
     async def create(self, spec: DatabaseSpec) -> None:
-        """A database and a role of its own, without a password, which no other environment's role can enter."""
+        """A database and a role of its own, without a password, which no other environment's role can enter. Of one
+        that is there, what `observe` says is wrong is put right, and its data is left as it is."""
 
     async def apply(self, spec: DatabaseSpec, script: Script, lock_timeout_ms: int) -> bool:
         """Run the script once, in one transaction with its record, with `lock_timeout`. True when it ran now, False
@@ -337,6 +340,10 @@ class ArtefactSource(Protocol):
 
 class Platform(Protocol):
     """One adapter. The parts that its capabilities do not name raise PR405 when used."""
+
+    @property
+    def name(self) -> str:
+        """As `estate.platform` has it."""
 
     @property
     def capabilities(self) -> frozenset[Capability]: ...

@@ -23,7 +23,7 @@ from plantroom.kernel.errors import ArtefactError, PlatformError
 from plantroom.kernel.verdict import Allowed, Refused, Verdict
 from plantroom.ledger.service import Journal, StepOutcome
 from plantroom.platforms.contract import DatabaseSpec, Platform
-from plantroom.rollout import policy, steps, store
+from plantroom.rollout import archives, policy, steps, store
 from plantroom.rollout.model import ArtefactView, ChangeState, Direction, Target
 from plantroom.rollout.ports import Artefacts
 from plantroom.rollout.scenes import NOT_OPEN, Scene, Scenes, may, may_retire
@@ -288,7 +288,7 @@ class Activities:
         """The final dump and files of an environment that is retired, kept for the time that the estate states."""
         scene = await self._scenes.of(given.change, given.direction)
         target = scene.change.target
-        place = self._archive / target.client / f"{target.stage}-{scene.change.key}"
+        place = archives.place_of(self._archive, scene.change)
 
         async def act() -> dict[str, Any]:
             place.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -299,7 +299,10 @@ class Activities:
             if target.file_store:
                 await self._platform.files.archive(target.environment, place / "files.tar")
                 kept.append("files.tar")
-            return {"place": str(place), "kept": kept}
+            now = self._clock()
+            until = stamp(now + timedelta(seconds=target.keep_retired_s))
+            await asyncio.to_thread(archives.write_manifest, place, scene.change, kept, now, until)
+            return {"place": str(place), "kept": kept, "until": until}
 
         async with _Beating():
             return await self._step(scene, given, steps.ARCHIVE, {}, act, partial(may_retire, scene, given))
@@ -447,13 +450,13 @@ def _start_timeout(artefact: ArtefactView, process: str) -> int:
 
 def _parts(target: Target, artefact: ArtefactView, forward: bool) -> list[str]:
     """What to make before instances move. Going back makes nothing: the schema stays as it is, expanded."""
-    if not forward or target.status is not Status.LIVE:
+    if not forward or target.status is Status.RETIRED:
         return [steps.ROUTE]
     found = []
     if target.database_pool is not None:
         found.append(steps.DATABASE)
     if target.file_store:
         found.append(steps.FILES)
-    if target.database_pool is not None and artefact.schema:
+    if target.database_pool is not None and artefact.schema and target.status is Status.LIVE:
         found.append(steps.SCHEMA)
     return [*found, steps.ROUTE]

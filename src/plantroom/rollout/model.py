@@ -11,6 +11,9 @@ from typing import Any
 from plantroom.estate.changes import Assignment, Record, Status
 from plantroom.platforms.contract import ProcessSpec, SecretRef
 
+KEEP_RETIRED_S = 90 * 86400
+"""For targets that were recorded before they said how long their final dump and files are kept."""
+
 
 class Direction(StrEnum):
     FORWARD = "forward"
@@ -56,6 +59,7 @@ class Target:
     sizes: Mapping[str, Size] = field(default_factory=dict)
     drain_timeout_s: int = 30
     lock_timeout_ms: int = 2000
+    keep_retired_s: int = KEEP_RETIRED_S
 
     @property
     def client(self) -> str:
@@ -106,6 +110,7 @@ class Target:
             "sizes": {name: [size.memory_mib, size.cpu_milli] for name, size in self.sizes.items()},
             "drain_timeout_s": self.drain_timeout_s,
             "lock_timeout_ms": self.lock_timeout_ms,
+            "keep_retired_s": self.keep_retired_s,
         }
 
     @staticmethod
@@ -128,6 +133,7 @@ class Target:
             sizes={name: Size(memory, cpu) for name, (memory, cpu) in data["sizes"].items()},
             drain_timeout_s=data["drain_timeout_s"],
             lock_timeout_ms=data["lock_timeout_ms"],
+            keep_retired_s=data.get("keep_retired_s", KEEP_RETIRED_S),
         )
 
 

@@ -62,6 +62,7 @@ def target_of(
         sizes={name: Size(scale.memory_mib, milli(scale.cpus)) for name, scale in application.processes.items()},
         drain_timeout_s=estate.estate.drain_timeout,
         lock_timeout_ms=estate.estate.lock_timeout_ms,
+        keep_retired_s=estate.estate.keep_retired,
     )
 
 

@@ -156,6 +156,14 @@ async def changes_of(connection: AsyncConnection, environment: str, limit: int) 
     return [_change(row) for row in found]
 
 
+async def retirements(connection: AsyncConnection) -> list[Change]:
+    """Every change that was to retire its environment and has ended, whatever came of it."""
+    found = await connection.execute(
+        text(f"SELECT {_CHANGE} FROM change WHERE target->>'status' = 'retired' AND state <> 'open' ORDER BY at, key")
+    )
+    return [_change(row) for row in found]
+
+
 async def waiting(connection: AsyncConnection) -> list[Change]:
     found = await connection.execute(text(f"SELECT {_CHANGE} FROM change WHERE state = 'waiting' ORDER BY key"))
     return [_change(row) for row in found]

@@ -39,6 +39,7 @@ COLOURS = {
     "deleted": "red",
     "refused": "bold red",
     "unchanged": "dim",
+    "observed": "magenta",
     "done": "green",
     "failed": "bold red",
     "stuck": "bold red",

@@ -14,7 +14,7 @@ from plantroom.delivery.tenancy.model import Seen, Work
 from plantroom.estate.changes import ObjectKind, Status
 from plantroom.kernel.verdict import Allowed, Refused, Verdict
 from plantroom.ledger.service import Journal, Ledger, StepOutcome
-from plantroom.platforms.contract import DatabasePoolSpec, DatabaseSpec, Platform, ServerSpec
+from plantroom.platforms.contract import Capability, DatabasePoolSpec, DatabaseSpec, Platform, ServerSpec
 from plantroom.rollout import policy as rollout_policy
 from plantroom.rollout import service as rollout
 from plantroom.rollout import store as rollout_store
@@ -59,14 +59,17 @@ class Activities:
     @activity.defn(name=steps.OBSERVE)
     async def observe(self, observation: str) -> None:
         """Look at the whole platform and keep what is seen, for the plan that asked."""
-        platform = self._platform
+        platform, has = self._platform, self._platform.capabilities
+        databases = Capability.DATABASES in has
         seen = Seen(
-            tuple(await platform.machines.observe()),
-            tuple(await platform.databases.observe_pools()),
-            tuple(await platform.databases.observe()),
-            tuple(await platform.files.observe()),
-            tuple(await platform.workloads.observe()),
-            tuple(await platform.traffic.observe()),
+            tuple(await platform.machines.observe() if Capability.SERVERS in has else ()),
+            tuple(await platform.databases.observe_pools() if databases else ()),
+            tuple(await platform.databases.observe() if databases else ()),
+            tuple(await platform.files.observe() if Capability.FILES in has else ()),
+            tuple(await platform.workloads.observe() if Capability.INSTANCES in has else ()),
+            tuple(await platform.traffic.observe() if Capability.TRAFFIC in has else ()),
+            platform.name,
+            has,
         )
         async with self._database.transaction() as connection:
             await store.keep_observation(connection, observation, stamp(self._clock()), seen.as_data())

@@ -24,8 +24,9 @@ def router(service: TenancyService) -> APIRouter:
 
     @routes.get("/plan")
     async def plan() -> dict[str, Any]:
-        """What an apply would do now."""
-        return as_data((await service.plan()).plan)
+        """What an apply would do now, and what the clients are called."""
+        planned = await service.plan()
+        return as_data(planned.plan) | {"titles": policy.titles(planned.loaded.estate)}
 
     @routes.get("/drift")
     async def drift() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from plantroom.runtime.http import RemoteError
 from plantroom.runtime.terminal import Json, Session, err, out, paint, print_json, session, working
 
 _LOOK = 0.5
-_MARKS = {"created": "+", "updated": "~", "deleted": "-", "refused": "!"}
+_MARKS = {"created": "+", "updated": "~", "deleted": "-", "refused": "!", "observed": "?"}
 
 
 def plan(context: typer.Context, as_json: Json = False) -> None:
@@ -67,7 +67,8 @@ def drift(context: typer.Context, as_json: Json = False) -> None:
         out.print("no drift: everything is as it was applied")
     else:
         _show_changes(found["drift"])
-        out.print("repair it with `plantroom plan` and `plantroom apply DIGEST`")
+        if any(one["action"] != "observed" for one in found["drift"]):
+            out.print("repair it with `plantroom plan` and `plantroom apply DIGEST`")
     if found["drift"]:
         raise typer.Exit(2)
 
@@ -83,8 +84,10 @@ def environments(context: typer.Context, as_json: Json = False) -> None:
         return
     for one in found:
         where = ", ".join(one["servers"])
+        title = f" ({escape(one['title'])})" if one["title"] else ""
         out.print(
-            f"[bold]{escape(one['environment'])}[/] {one['status']}, {one['application']} {escape(one['release'])},"
+            f"[bold]{escape(one['environment'])}[/]{title}"
+            f" {one['status']}, {one['application']} {escape(one['release'])},"
             f" ring {one['ring']}, on {where or 'no server'}, {escape(' '.join(one['hosts']))}"
         )
 
@@ -98,9 +101,9 @@ def show_plan(found: dict[str, Any]) -> None:
     counts: dict[str, int] = {}
     for one in found["changes"]:
         counts[one["action"]] = counts.get(one["action"], 0) + 1
-    words = ("created", "updated", "deleted", "unchanged", "refused")
+    words = ["created", "updated", "deleted", "unchanged", "refused", *(["observed"] if "observed" in counts else [])]
     out.print(", ".join(f"{counts.get(word, 0)} {word}" for word in words))
-    effective = any(one["action"] not in ("unchanged", "refused") for one in changed)
+    effective = any(one["action"] not in ("refused", "observed") for one in changed)
     if not effective:
         out.print("nothing to apply")
     elif not found["refusals"]:

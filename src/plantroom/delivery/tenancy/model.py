@@ -8,7 +8,14 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from plantroom.platforms.contract import DatabasePoolSeen, DatabaseSeen, InstanceSeen, RouteSeen, ServerSeen
+from plantroom.platforms.contract import (
+    Capability,
+    DatabasePoolSeen,
+    DatabaseSeen,
+    InstanceSeen,
+    RouteSeen,
+    ServerSeen,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,8 @@ class Seen:
     file_stores: tuple[str, ...]
     instances: tuple[InstanceSeen, ...]
     routes: tuple[RouteSeen, ...]
+    platform: str
+    capabilities: frozenset[Capability]
 
     def as_data(self) -> Any:
         return _SEEN.dump_python(self, mode="json")

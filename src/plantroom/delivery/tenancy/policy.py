@@ -28,6 +28,15 @@ def declared_environments(estate: Estate) -> set[str]:
     return {f"{client}/{stage}" for client, declared in estate.clients.items() for stage in declared.environments}
 
 
+def titles(estate: Estate) -> dict[str, str]:
+    """By client, where one is declared."""
+    return {name: client.title for name, client in estate.clients.items() if client.title}
+
+
+def managed_environments(estate: Estate) -> set[str]:
+    return {place.name for place in places(estate) if management_of(estate, place) is Management.MANAGED}
+
+
 def work_of(
     plan: Plan,
     loaded: Loaded,
@@ -43,6 +52,7 @@ def work_of(
     """
     estate = loaded.estate
     declared = declared_environments(estate)
+    managed = managed_environments(estate)
     refused = {change.environment or change.name for change in plan.refused if change.kind in _OF_ENVIRONMENT}
     servers, pools, clear, remove = _shared_parts(plan, estate, declared | set(recorded))
     ahead = {name: day for name, day in days_ahead(estate, today).items() if name not in recorded}
@@ -52,9 +62,12 @@ def work_of(
         if name in refused or (name not in declared and name not in recorded):
             continue
         previous = recorded.get(name)
-        if name not in declared:
-            if previous is not None:
-                environments[name] = replace(previous, status=Status.RETIRED, assignments=()).as_data()
+        if name not in managed:
+            # What no file declares any more retires; what is only watched is left as it is.
+            if previous is not None and name not in declared:
+                kept = estate.estate.keep_retired
+                retired = replace(previous, status=Status.RETIRED, assignments=(), keep_retired_s=kept)
+                environments[name] = retired.as_data()
             continue
         if name not in ahead:
             environments[name] = _target(estate, name, previous, placements, artefacts, plan.digest).as_data()
@@ -141,17 +154,19 @@ def without_artefacts(plan: Plan, missing: Mapping[tuple[str, str], list[str]]) 
 
 
 def drift(plan: Plan) -> tuple[Change, ...]:
-    """The changes of a plan that nobody declared: what was changed behind Plantroom's back.
+    """The changes of a plan that nobody declared: what was changed behind Plantroom's back, and whatever differs of
+    what is only watched.
 
     An environment whose declaration changes as well is left out, since its parts change with it.
     """
     declared = {change.name for change in plan.effective if change.kind is ObjectKind.ENVIRONMENT}
     wishes = (ObjectKind.ENVIRONMENT, ObjectKind.ESTATE)
-    return tuple(
+    changed = tuple(
         change
         for change in (*plan.effective, *plan.refused)
         if change.kind not in wishes and (change.environment or change.name) not in declared
     )
+    return (*changed, *plan.observed)
 
 
 def missing_artefacts(
@@ -159,9 +174,9 @@ def missing_artefacts(
 ) -> dict[tuple[str, str], list[str]]:
     """Environments that cannot start, by the (application, version) that there is no artefact of."""
     found: dict[tuple[str, str], list[str]] = {}
-    declared = declared_environments(estate)
+    managed = managed_environments(estate)
     for name in sorted(_changed(plan)):
-        if name in recorded or name not in declared:
+        if name in recorded or name not in managed:
             continue
         wanted = first_release(estate, name)
         if wanted not in artefacts:

@@ -14,6 +14,7 @@ from plantroom.delivery.tenancy import policy, steps, store
 from plantroom.delivery.tenancy.model import Seen
 from plantroom.delivery.tenancy.ports import Artefacts, Courier
 from plantroom.estate.changes import Assignment, Observed, Plan, Record, Status
+from plantroom.estate.errors import EstateError
 from plantroom.estate.loader import load
 from plantroom.estate.model import Estate, Loaded
 from plantroom.estate.plan import make
@@ -72,9 +73,19 @@ class TenancyService:
         self._clock = clock
 
     async def plan(self) -> Planned:
-        """Read the files, have the worker look, and compare. Changes nothing. Raises EstateError with all mistakes."""
+        """Read the files, have the worker look, and compare. Changes nothing. Raises EstateError with all mistakes,
+        PlanError PR208 when the estate is for another platform than the one that runs."""
         loaded = await asyncio.to_thread(load, self._directory)
         seen = await self._look()
+        wanted = loaded.estate.estate.platform
+        if seen.platform != wanted:
+            raise PlanError(
+                "PR208",
+                "estate.platform",
+                value=f"is {wanted}",
+                limit=f"what runs here is {seen.platform}",
+                remedy="Correct the estate, or start Plantroom with that platform",
+            )
         async with self._database.transaction() as connection:
             kept = await rollout_store.targets(connection)
             waiting = await rollout_store.waiting(connection)
@@ -92,7 +103,10 @@ class TenancyService:
         estate = loaded.estate
         placements = dict(await asyncio.to_thread(place, estate, current))
         observed = Observed(
-            seen.servers, seen.pools, seen.databases, seen.file_stores, seen.instances, seen.routes, records
+            *(seen.servers, seen.pools, seen.databases, seen.file_stores, seen.instances, seen.routes),
+            records=records,
+            platform=seen.platform,
+            capabilities=seen.capabilities,
         )
         today = self._clock().date()
         plan = await asyncio.to_thread(make, loaded, observed, placements, generation, today)
@@ -183,9 +197,11 @@ class TenancyService:
             kept = {name: target for name, (target, _) in (await rollout_store.targets(connection)).items()}
             for change in await rollout_store.waiting(connection):
                 kept.setdefault(change.environment, replace(change.target, status=Status.PROVISIONING))
+        titles = await self._titles()
         return [
             {
                 "environment": name,
+                "title": titles.get(target.client, ""),
                 "status": target.status.value,
                 "application": target.application,
                 "release": target.release,
@@ -196,6 +212,13 @@ class TenancyService:
             }
             for name, target in sorted(kept.items())
         ]
+
+    async def _titles(self) -> dict[str, str]:
+        """By client, as the files have them; none while the files have mistakes."""
+        try:
+            return policy.titles(await self.declared())
+        except EstateError:
+            return {}
 
     async def declared(self) -> Estate:
         """As the files have it now, applied or not. Raises EstateError with all mistakes."""

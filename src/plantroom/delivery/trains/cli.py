@@ -119,13 +119,26 @@ def why(
     if as_json:
         print_json(found)
         return
+    if found.get("title"):
+        print_text(escape(found["title"]))
     for one in found["environments"]:
         on = f" on release [bold]{escape(one['release'])}[/]" if one["release"] else ""
         print_text(f"[bold]{escape(one['environment'])}[/] is {one['status']}{on}")
         print_text(f"  because  {escape(one['because'])}")
+        if one.get("archive"):
+            print_text(f"  archive  {escape(_kept(one['archive']))}")
         for line in one["history"]:
             print_text(f"  history  {escape(line)}")
         print_text(f"  next     {escape(one['next'])}")
+
+
+def _kept(archive: dict[str, Any]) -> str:
+    """Who retired an environment, when, and what there still is of it."""
+    retired = f"retired by {archive['by']} on {archive['at'][:16]}Z"
+    if archive["removed"] is not None:
+        return f"{retired}; its final dump and files were kept until {archive['removed'][:16]}Z"
+    until = f"until {archive['until'][:16]}Z" if archive["until"] else "for ever"
+    return f"{retired}; its final dump and files are in {archive['place']}, kept {until}"
 
 
 def _path(train: str | None) -> str:

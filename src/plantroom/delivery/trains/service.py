@@ -10,12 +10,13 @@ from plantroom.delivery.trains import policy, steps, store
 from plantroom.delivery.trains.model import TargetState, Train, TrainState, TrainTarget
 from plantroom.delivery.trains.ports import AppliedEstate, Artefacts, Courier
 from plantroom.estate.changes import Status
-from plantroom.estate.effective import management_of, places
+from plantroom.estate.effective import Place, management_of, places
 from plantroom.estate.model import Estate, Management
 from plantroom.kernel.digest import digest, short
 from plantroom.kernel.errors import ReleaseError
 from plantroom.ledger.model import Draft, Phase
 from plantroom.ledger.service import Ledger
+from plantroom.rollout import archives
 from plantroom.rollout import policy as rollout_policy
 from plantroom.rollout import store as rollout_store
 from plantroom.rollout.model import ArtefactView, Change, ChangeState, Target
@@ -23,6 +24,9 @@ from plantroom.runtime.clock import Clock, stamp
 from plantroom.runtime.database import Database
 
 INTENT = "train"
+
+_LAST = 100
+"""Entries about one environment: more than are written from its archive on."""
 
 
 class TrainService:
@@ -204,9 +208,18 @@ class TrainService:
                         "because": _because(target, done.actor if done else "", done.intent if done else "", trains),
                         "history": [line for train, aboard in trains[:5] for line in _history(train, aboard)],
                         "next": _next(trains, others),
+                        "archive": await self._archive(target),
                     }
                 )
-        return {"client": client, "environments": found}
+        title = estate.clients[client].title if client in estate.clients else ""
+        return {"client": client, "title": title, "environments": found}
+
+    async def _archive(self, target: Target) -> dict[str, Any] | None:
+        """What is kept of a retired environment, as the ledger says. Nothing of it is written after that but its
+        removal, so that it is among the last entries."""
+        if target.status is not Status.RETIRED:
+            return None
+        return archives.told([item.entry for item in await self._ledger.latest(_LAST, target.environment)])
 
     async def _artefact(self, application: str, asked: str) -> ArtefactView:
         """By version or by digest, whole and unaltered. Raises ArtefactError otherwise."""
@@ -242,9 +255,10 @@ class TrainService:
             )
             if declared is None or target.application != application or target.stage != stage:
                 continue
-            if target.status is Status.LIVE and declared.management is Management.MANAGED:
-                ring = estate.clients[target.client].ring
-                found.append(Target.from_data(target.as_data() | {"ring": ring}))
+            client = estate.clients[target.client]
+            one = Place(target.environment, target.client, target.stage, client, declared)
+            if target.status is Status.LIVE and management_of(estate, one) is Management.MANAGED:
+                found.append(Target.from_data(target.as_data() | {"ring": client.ring}))
         if not found:
             raise ReleaseError(
                 "PR703",
@@ -331,6 +345,7 @@ def _not_yet(estate: Estate, client: str, provisioned: set[str], waiting: Mappin
                 "because": because,
                 "history": [],
                 "next": after,
+                "archive": None,
             }
         )
     return found

@@ -87,14 +87,23 @@ class People:
 
     def _read(self) -> dict[str, str]:
         stamp = tuple(
-            (str(path), path.stat().st_mtime_ns, path.stat().st_size)
-            for path in sorted((*self._directory.rglob("*.yaml"), *self._directory.rglob("*.yml")))
+            _stamp(path) for path in sorted((*self._directory.rglob("*.yaml"), *self._directory.rglob("*.yml")))
         )
         if self._accounts is None or stamp != self._stamp:
             people = load(self._directory).estate.people
             self._accounts = {person.account: name for name, person in people.items()}
             self._stamp = stamp
         return self._accounts
+
+
+def _stamp(path: Path) -> tuple[str, int, int]:
+    """What changes with a file's content. Of one that is not there, as behind a link that leads nowhere, its name: what
+    is wrong with it is for the loader to say."""
+    try:
+        there = path.stat()
+    except OSError:
+        return str(path), 0, 0
+    return str(path), there.st_mtime_ns, there.st_size
 
 
 def build(core: Core, estate: Path) -> FastAPI:

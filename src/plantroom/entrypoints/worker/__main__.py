@@ -16,7 +16,8 @@ from plantroom.runtime.settings import Settings, from_environment
 from plantroom.runtime.temporal import connect, worker
 
 _ROUND = 5
-"""Seconds between two looks for what was forgotten: workflows that vanished, drains that lapsed, a checkpoint due."""
+"""Seconds between two looks for what was forgotten: workflows that vanished, drains that lapsed, archives whose time
+is over, a checkpoint due."""
 
 log = logging.getLogger("plantroom.worker")
 
@@ -45,8 +46,12 @@ async def run(settings: Settings, estate: Path) -> None:
 
 async def _keep(core: bootstrap.Core, hands: bootstrap.Hands) -> None:
     """What is wanted is in PostgreSQL: whatever lost its workflow gets it back."""
+    rounds = (
+        *(core.tenancy.resume, core.trains.resume, hands.reconciler.readmit),
+        *(hands.archives.remove_due, core.ledger.checkpoint_if_due),
+    )
     while True:
-        for what in (core.tenancy.resume, core.trains.resume, hands.reconciler.readmit, core.ledger.checkpoint_if_due):
+        for what in rounds:
             try:
                 await what()
             except Exception:

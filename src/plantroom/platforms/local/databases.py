@@ -27,7 +27,7 @@ from plantroom.platforms.contract import (
     Script,
     ScriptSeen,
 )
-from plantroom.platforms.local import records
+from plantroom.platforms.local import isolation, records
 from plantroom.platforms.local.reviving import each
 from plantroom.platforms.local.scripts import PREPARE, RECORDED, apply_script
 from plantroom.runtime.postgres import SUPERUSER, Cluster
@@ -128,8 +128,9 @@ class LocalDatabases:
         pool, name = self._pool(spec.pool), database_name(spec.environment)
         role = sql.Identifier(name)
         async with records.locked(pool.directory / f".{name}.lock"), pool.connected("postgres") as connection:
-            there = await _first(connection, _DESCRIBE, name)
-            if there is not None and there[0] == _MARK + spec.environment:
+            there = await isolation.look(connection, name)
+            whole = there is not None and there.mark == _MARK + spec.environment and there.role
+            if there is not None and whole and there.open and not there.wrong:
                 return
             if await _first(connection, "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = %s", name) is None:
                 await connection.execute(
@@ -140,8 +141,9 @@ class LocalDatabases:
                 # With an empty template, the strategy without a checkpoint takes a third of the time of the other one.
                 statement = "CREATE DATABASE {} ALLOW_CONNECTIONS false STRATEGY wal_log"
                 await connection.execute(sql.SQL(statement).format(role))
-            for statement in _CLOSE:
-                await connection.execute(sql.SQL(statement).format(role))
+            await isolation.put_right(connection, name)
+            if whole:
+                return
             async with pool.connected(name) as inside, inside.transaction():
                 for statement in PREPARE:
                     await inside.execute(sql.SQL(statement).format(role=role))
@@ -218,36 +220,22 @@ class LocalDatabases:
 
     async def _in(self, pool: Pool) -> list[DatabaseSeen]:
         async with pool.connected("postgres") as connection:
-            rows = await (await connection.execute(_LIST, (f"{_MARK}%",))).fetchall()
+            found = await isolation.look_at_all(connection, _MARK)
         limit = asyncio.Semaphore(AT_ONCE)
 
-        async def look(name: str, mark: str) -> DatabaseSeen | None:
+        async def look(kept: isolation.Kept) -> DatabaseSeen | None:
             async with limit:
                 try:
-                    async with pool.connected(name) as inside:
+                    async with pool.connected(kept.name) as inside:
                         scripts = await _recorded(inside)
                 except PlatformError as error:
                     if error.code == "PR401":
                         return None
                     raise
-            return DatabaseSeen(pool.name, mark.removeprefix(_MARK), scripts)
+            return DatabaseSeen(pool.name, (kept.mark or "").removeprefix(_MARK), scripts, kept.wrong)
 
-        found = await asyncio.gather(*(look(name, mark) for name, mark in rows))
-        return [seen for seen in found if seen is not None]
-
-
-_DESCRIBE = """
-    SELECT pg_catalog.shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database WHERE datname = %s
-"""
-_LIST = """
-    SELECT datname, pg_catalog.shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database
-     WHERE datallowconn AND pg_catalog.shobj_description(oid, 'pg_database') LIKE %s
-"""
-_CLOSE = (
-    "REVOKE ALL ON DATABASE {0} FROM PUBLIC",
-    "GRANT CONNECT, TEMPORARY, CREATE ON DATABASE {0} TO {0}",
-    "ALTER DATABASE {0} ALLOW_CONNECTIONS true",
-)
+        seen = await asyncio.gather(*(look(kept) for kept in found))
+        return [one for one in seen if one is not None]
 
 
 def database_name(environment: str) -> str:

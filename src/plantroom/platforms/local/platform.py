@@ -37,6 +37,10 @@ class LocalPlatform:
         self._files = LocalFiles(home)
 
     @property
+    def name(self) -> str:
+        return "local"
+
+    @property
     def capabilities(self) -> frozenset[Capability]:
         return frozenset(Capability)
 

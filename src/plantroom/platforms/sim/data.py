@@ -33,12 +33,14 @@ class Pool:
 
 
 class SimDatabases:
-    """The contract's Databases. In a database whose environment is in `locked`, a script waits too long for a lock."""
+    """The contract's Databases. In a database whose environment is in `locked`, a script waits too long for a lock.
+    `wrong` says by environment what somebody changed by hand."""
 
     def __init__(self, effects: Effects, failing: Failing) -> None:
         self._effects = effects
         self.failing = failing
         self.locked: set[str] = set()
+        self.wrong: dict[str, tuple[str, ...]] = {}
         self.pools: dict[str, Pool] = {}
 
     async def observe_pools(self) -> Sequence[DatabasePoolSeen]:
@@ -58,7 +60,7 @@ class SimDatabases:
 
     async def observe(self) -> Sequence[DatabaseSeen]:
         return [
-            DatabaseSeen(name, environment, tuple(scripts))
+            DatabaseSeen(name, environment, tuple(scripts), self.wrong.get(environment, ()))
             for name, pool in sorted(self.pools.items())
             if pool.running
             for environment, scripts in sorted(pool.databases.items())
@@ -71,7 +73,7 @@ class SimDatabases:
         def change() -> bool:
             databases = self._pool(spec).databases
             if spec.environment in databases:
-                return False
+                return bool(self.wrong.pop(spec.environment, ()))
             databases[spec.environment] = []
             return True
 
@@ -107,6 +109,7 @@ class SimDatabases:
     async def drop(self, spec: DatabaseSpec) -> None:
         def change() -> bool:
             pool = self.pools.get(spec.pool)
+            self.wrong.pop(spec.environment, None)
             return pool is not None and pool.databases.pop(spec.environment, None) is not None
 
         await self._effects.act("drop", spec.environment, change)

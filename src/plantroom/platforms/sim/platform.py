@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from plantroom.kernel.errors import PlatformError
 from plantroom.platforms.contract import Capability, DatabaseSpec, InstanceSpec, Script
 from plantroom.platforms.sim.data import Failing, SimDatabases, SimFiles
 from plantroom.platforms.sim.faults import Effects, Faults, never
@@ -18,9 +21,20 @@ def _runs(spec: DatabaseSpec, script: Script) -> str | None:
 
 
 class SimPlatform:
-    """The contract's Platform. `effects` says what happened, how often and in which order."""
+    """The contract's Platform. `effects` says what happened, how often and in which order. It answers to the name of
+    the platform that it stands in for, and has all but what it `lacks`."""
 
-    def __init__(self, faults: Faults = never, unhealthy: Unhealthy = _well, failing: Failing = _runs) -> None:
+    def __init__(
+        self,
+        faults: Faults = never,
+        unhealthy: Unhealthy = _well,
+        failing: Failing = _runs,
+        *,
+        name: str = "local",
+        lacks: Collection[Capability] = (),
+    ) -> None:
+        self._name = name
+        self._lacks = frozenset(lacks)
         self.effects = Effects(faults)
         self._machines = SimMachines(self.effects)
         self._workloads = SimWorkloads(self.effects, self._machines, unhealthy)
@@ -30,27 +44,40 @@ class SimPlatform:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        return frozenset(Capability)
+        return frozenset(Capability) - self._lacks
+
+    @property
+    def name(self) -> str:
+        return self._name
 
     @property
     def machines(self) -> SimMachines:
+        self._need(Capability.SERVERS)
         return self._machines
 
     @property
     def workloads(self) -> SimWorkloads:
+        self._need(Capability.INSTANCES)
         return self._workloads
 
     @property
     def traffic(self) -> SimTraffic:
+        self._need(Capability.TRAFFIC)
         return self._traffic
 
     @property
     def databases(self) -> SimDatabases:
+        self._need(Capability.DATABASES)
         return self._databases
 
     @property
     def files(self) -> SimFiles:
+        self._need(Capability.FILES)
         return self._files
+
+    def _need(self, capability: Capability) -> None:
+        if capability in self._lacks:
+            raise PlatformError("PR405", f"the platform {self._name}", value=f"has no {capability.value}")
 
     def _up(self, instance: str) -> bool:
         there = self._machines.instances.get(instance)
