@@ -79,13 +79,11 @@ class Strike:
 
 
 def strikes(victim: str, part: str) -> list[Strike]:
-    """The worker at every point of every verb; `up`, whose end is the worker's end too, at one point of each, in turns;
-    `engines`: each of the three at one point of every verb, in turns, so that each point has an engine die at it."""
+    """The worker, and `up`, whose end is the worker's end too, at every point of every verb; `engines`: each of the three
+    at one point of every verb, in turns, so that each point has an engine die at it."""
     found = []
     for turn, verb in enumerate(PARTS[part]):
         for place, point in enumerate(POINTS):
-            if victim == "worker" or (victim == "up" and turn % len(POINTS) == place):
-                found.append(Strike(verb, point, victim))
-            elif victim == "engines":
-                found.append(Strike(verb, point, ENGINES[(turn + place) % len(ENGINES)]))
+            engine = ENGINES[(turn + place) % len(ENGINES)]
+            found.append(Strike(verb, point, engine if victim == "engines" else victim))
     return found

@@ -72,7 +72,7 @@ def test_every_verb_has_its_strike(victim: str) -> None:
         made = strikes(victim, part)
         assert {one.verb for one in made} == set(of)
         points = {(one.verb, one.point) for one in made}
-        assert len(points) == len(of) * (1 if victim == "up" else len(POINTS))
+        assert len(points) == len(of) * len(POINTS)
         if victim == "engines":
             assert {one.victim for one in made} == {"postgres", "temporal", "haproxy"}
 
@@ -116,3 +116,12 @@ def test_another_process_is_killed_by_its_record(tmp_path: Path) -> None:
     assert strike(f"a.verb:after-act:1:{marker}:{tmp_path / 'victim.json'}", "x") == (0, ["x"])
     assert victim.wait(10) == -9
     assert FaultPoint.AFTER_ACT in marker.read_text()
+
+
+def test_one_that_has_ended_already_was_not_struck(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait(10)
+    (tmp_path / "gone.json").write_text(f'{{"pid": {gone.pid}, "started": 1}}')
+    marker = tmp_path / "marker"
+    assert strike(f"a.verb:after-act:1:{marker}:{tmp_path / 'gone.json'}", "x") == (0, ["x"])
+    assert not marker.exists()

@@ -23,6 +23,8 @@ class Traffic:
         }
         self.asked: Counter[str] = Counter()
         self.failures: list[str] = []
+        self.failed_at: list[float] = []
+        """Seconds since the epoch, as files' times are."""
         self.written: dict[str, list[str]] = {client: [] for client in self._ends}
 
     def start(self) -> None:
@@ -68,13 +70,17 @@ class Traffic:
             answer = connection.getresponse()
             answer.read()
         except (OSError, http.client.HTTPException) as error:
-            self.failures.append(f"{time.strftime('%H:%M:%S')} {text}: {type(error).__name__} {error}")
+            self._failed(f"{text}: {type(error).__name__} {error}")
             return False
         if answer.status not in (200, 201):
-            self.failures.append(f"{time.strftime('%H:%M:%S')} {text}: {answer.status}")
+            self._failed(f"{text}: {answer.status}")
         elif write:
             self.written[client].append(text)
         return True
+
+    def _failed(self, text: str) -> None:
+        self.failed_at.append(time.time())
+        self.failures.append(f"{time.strftime('%H:%M:%S')} {text}")
 
     def _connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)

@@ -47,15 +47,20 @@ class Fault:
         if self._seen < self.nth:
             return False
         pid = self._pid()
+        if pid is None:
+            return False
         self.marker.write_text(f"{verb} {point} {key} {pid}\n")
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: started_at(pid) is None, _GONE_S)
         return True
 
-    def _pid(self) -> int:
+    def _pid(self) -> int | None:
+        """None when the process of the record has ended: then there is nobody to strike, at this step."""
         if self.victim.isdecimal():
             return int(self.victim) or os.getpid()
-        return int(json.loads(Path(self.victim).read_text())["pid"])
+        record = json.loads(Path(self.victim).read_text())
+        started = started_at(int(record["pid"]))
+        return int(record["pid"]) if started is not None and record.get("started", started) == started else None
 
 
 @dataclass(frozen=True, slots=True)
