@@ -12,13 +12,14 @@ help: ## list the targets
 
 $(READY): uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=…"; exit 1; }
+	@echo "making $(VENV), once: half a minute, more where packages come slowly"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv sync --quiet --frozen --all-extras --compile-bytecode --python $(BIN)/python
 	@touch $@
 
 demo: $(READY) ## the main job on embedded engines: six clients, a release night under traffic (KEEP=1 leaves it up)
-	@$(BIN)/python examples/demo.py $(if $(KEEP),--keep)
+	@$(BIN)/python examples/demo.py $(if $(filter-out 0,$(KEEP)),--keep)
 
 test: $(READY) ## all tests
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder

@@ -274,7 +274,7 @@ async def words_of_a_stranger(house: House, change: str) -> str:
     async with Worker(client, task_queue="stranger", workflows=[Forged], workflow_runner=UnsandboxedWorkflowRunner()):
         given = rollout.StepInput(change, "back", "")
         try:
-            await client.execute_workflow(Forged.run, args=[rollout.ROUTE, given], id="st-2", task_queue="stranger")
+            await client.execute_workflow(Forged.run, args=[rollout.PREPARE, given], id="st-2", task_queue="stranger")
         except WorkflowFailureError as error:
             cause: BaseException = error
             while cause.__cause__ is not None:
@@ -333,17 +333,36 @@ class Forged:
         return result
 
 
+@workflow.defn(name="ForgedRow", sandboxed=False)
+class ForgedRow:
+    """The same for short steps, which go in a row."""
+
+    @workflow.run
+    async def run(self, given: rollout.RunInput) -> rollout.RunResult:
+        result: rollout.RunResult = await workflow.execute_activity(
+            rollout.RUN,
+            given,
+            task_queue=TASK_QUEUE,
+            result_type=rollout.RunResult,
+            start_to_close_timeout=timedelta(seconds=30),
+            retry_policy=RetryPolicy(maximum_attempts=1),
+        )
+        return result
+
+
 async def forge(house: House, change: str, instances: dict[str, str]) -> list[rollout.StepResult]:
     client = await insider(house)
     found = []
-    async with Worker(client, task_queue="forger", workflows=[Forged], workflow_runner=UnsandboxedWorkflowRunner()):
+    forgeries = [Forged, ForgedRow]
+    async with Worker(client, task_queue="forger", workflows=forgeries, workflow_runner=UnsandboxedWorkflowRunner()):
         for place, (verb, whose) in enumerate(STEPS):
-            given = rollout.StepInput(change, "forward", instances.get(whose, ""))
-            found.append(
-                await client.execute_workflow(
-                    Forged.run, args=[verb, given], id=f"forged-{change}-{place}", task_queue="forger"
-                )
-            )
+            id = f"forged-{change}-{place}"
+            if verb in rollout.LASTING:
+                given = rollout.StepInput(change, "forward", instances.get(whose, ""))
+                found.append(await client.execute_workflow(Forged.run, args=[verb, given], id=id, task_queue="forger"))
+            else:
+                row = rollout.RunInput(change, "forward", [rollout.Step(verb, instances[whose])])
+                found.append((await client.execute_workflow(ForgedRow.run, row, id=id, task_queue="forger")).last)
     return found
 
 

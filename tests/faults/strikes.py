@@ -79,8 +79,8 @@ class Strike:
 
 
 def strikes(victim: str, part: str) -> list[Strike]:
-    """The worker, and `up`, whose end is the worker's end too, at every point of every verb; `engines`: each of the three
-    at one point of every verb, in turns, so that each point has an engine die at it."""
+    """The worker, and `up`, whose end is the worker's end too, at every point of every verb; `engines`: each of the
+    three at one point of every verb, in turns, so that each point has an engine die at it."""
     found = []
     for turn, verb in enumerate(PARTS[part]):
         for place, point in enumerate(POINTS):
