@@ -356,13 +356,15 @@ async def forge(house: House, change: str, instances: dict[str, str]) -> list[ro
     forgeries = [Forged, ForgedRow]
     async with Worker(client, task_queue="forger", workflows=forgeries, workflow_runner=UnsandboxedWorkflowRunner()):
         for place, (verb, whose) in enumerate(STEPS):
-            id = f"forged-{change}-{place}"
+            name = f"forged-{change}-{place}"
             if verb in rollout.LASTING:
                 given = rollout.StepInput(change, "forward", instances.get(whose, ""))
-                found.append(await client.execute_workflow(Forged.run, args=[verb, given], id=id, task_queue="forger"))
+                found.append(
+                    await client.execute_workflow(Forged.run, args=[verb, given], id=name, task_queue="forger")
+                )
             else:
                 row = rollout.RunInput(change, "forward", [rollout.Step(verb, instances[whose])])
-                found.append((await client.execute_workflow(ForgedRow.run, row, id=id, task_queue="forger")).last)
+                found.append((await client.execute_workflow(ForgedRow.run, row, id=name, task_queue="forger")).last)
     return found
 
 

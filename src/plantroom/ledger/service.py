@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -27,6 +28,8 @@ from plantroom.ledger.model import CHECKPOINT_EVERY, Checkpoint, Draft, Entry, F
 from plantroom.runtime.clock import Clock, stamp
 from plantroom.runtime.database import Database, together
 from plantroom.runtime.faults import FaultPoint, Faults
+
+log = logging.getLogger("plantroom.ledger")
 
 _AGAIN = frozenset({"PR403", "PR404"})
 """Busy and unreachable: whether it was done is not known, so no outcome is written, and the step is tried again."""
@@ -75,6 +78,13 @@ class Ledger:
         made = policy.sign(self._origin, len(leaves), policy.root_of(leaves), self._key())
         _write_whole(path, made.note.encode(), 0o644)
         return made
+
+    async def checkpoint_at_end(self) -> None:
+        """Of a train or an apply, whose end is recorded: a log that cannot be vouched for does not hold it up."""
+        try:
+            await self.checkpoint()
+        except LedgerError as error:
+            log.error("no checkpoint: %s", error)
 
     async def checkpoint_if_due(self) -> None:
         """A checkpoint at every thousandth entry, or as soon after it as a step ends."""

@@ -201,7 +201,7 @@ class Activities:
             await rollout_store.end_intent(connection, intent.digest, {"failed": given.failed})
 
         await self._step(intent, steps.END, "", {"failed": given.failed}, _nothing, record)
-        await self._ledger.checkpoint()
+        await self._ledger.checkpoint_at_end()
         return steps.ApplyResult(not given.failed, why)
 
     @activity.defn(name=steps.WAKE)

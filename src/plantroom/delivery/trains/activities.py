@@ -238,7 +238,7 @@ class Activities:
             await rollout_store.end_intent(connection, train.intent, {"state": state.value, "why": why})
 
         await self._step(train, steps.END, "", {"state": state.value, "why": why}, record)
-        await self._ledger.checkpoint()
+        await self._ledger.checkpoint_at_end()
         return True
 
     # -- shared -------------------------------------------------------------------------------------------------

@@ -321,7 +321,7 @@ def _not_yet(estate: Estate, client: str, provisioned: set[str], waiting: Mappin
     """What there is to say of declared environments that were never provisioned."""
     if client not in estate.clients:
         return []
-    found = []
+    found: list[dict[str, Any]] = []
     for place in places(estate):
         if place.client_name != client or place.name in provisioned:
             continue
