@@ -67,7 +67,7 @@ async def measure(environments: int, *, peer: bool) -> None:
         runs = await releases(made)
         theirs = None
         if peer:
-            say("installing ansible-core")
+            say("installing ansible")
             install()
             say("the same steps by a playbook")
             theirs = await Peer(made, RELEASES[-1], CONCURRENCY).run(say)
@@ -97,7 +97,7 @@ async def measure(environments: int, *, peer: bool) -> None:
     ]
     if theirs is not None:
         what = about + "makespan against the same steps by an Ansible playbook (serial, block/rescue/always)"
-        rows.append(row("rollout.ansible", what, makespans, ("ansible-core", theirs), unit="s", better="lower"))
+        rows.append(row("rollout.ansible", what, makespans, ("ansible", theirs), unit="s", better="lower"))
     write("rollout", rows)
 
 

@@ -28,7 +28,7 @@ from plantroom.runtime.engines import free_ports
 PLAYBOOK = Path(__file__).parent / "ansible" / "release.yml"
 STEP = Path(__file__).parent / "ansible" / "step.py"
 ANSIBLE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "plantroom-bench" / "ansible"
-PACKAGE = "ansible-core==2.19.*"
+PACKAGE = "ansible==12.*"
 LONGEST_S = 600
 _NEWS_S = 10.0
 RELEASE = "peer"

@@ -139,6 +139,10 @@ class TimedPlatform:
         self.files = _Port("files", real.files, self.times)
 
     @property
+    def name(self) -> str:
+        return self._real.name
+
+    @property
     def capabilities(self) -> frozenset[Capability]:
         return self._real.capabilities
 

@@ -26,6 +26,7 @@ AGAIN = RetryPolicy(
 )
 """Soon at first, since most of what does not answer is back in a moment."""
 
+_A_MOMENT = 0.001
 _LOOK_AGAIN = 2
 """Seconds between two attempts at a step for which patience has run out once already."""
 
@@ -109,6 +110,9 @@ class EnvironmentChange:
             )
             if not view.done:
                 return view.why
+            # A timer ends this task, so that what is to be done is in the history before any of it is done. Prepared
+            # again after that, it would leave out what is done and not yet recorded, and that would never be.
+            await asyncio.sleep(_A_MOMENT)
             return await self._all(_steps(view), change, direction)
         except ActivityError as error:
             if is_cancelled_exception(error):

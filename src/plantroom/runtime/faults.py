@@ -18,6 +18,9 @@ from pathlib import Path
 
 from plantroom.runtime.processes import started_at, wait_until
 
+_BACK_S = 5.0
+"""An engine that was killed is started again within two seconds, more on a busy machine."""
+
 _GONE_S = 5.0
 """A killed process is gone within milliseconds; what comes after the fault shall find it gone."""
 
@@ -55,9 +58,13 @@ class Fault:
         return True
 
     def _pid(self) -> int | None:
-        """None when the process of the record has ended: then there is nobody to strike, at this step."""
+        """One that was struck a moment ago is waited for. None when nobody starts it again: then nobody is struck."""
         if self.victim.isdecimal():
             return int(self.victim) or os.getpid()
+        wait_until(lambda: self._recorded() is not None, _BACK_S)
+        return self._recorded()
+
+    def _recorded(self) -> int | None:
         record = json.loads(Path(self.victim).read_text())
         started = started_at(int(record["pid"]))
         return int(record["pid"]) if started is not None and record.get("started", started) == started else None
