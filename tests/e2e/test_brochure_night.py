@@ -95,6 +95,8 @@ def a_night(house: House, port: int, connection: http.client.HTTPConnection) -> 
         took = time.monotonic() - began
     finally:
         readers.leave()
+        # It was idle for longer than the balancer keeps a connection.
+        connection.close()
     assert house.train("spring")["state"] == "done"
     # Two clients, one after the other, with two instances each: nothing was counted on before it was there.
     assert took > 4 * SLOW_START_S
