@@ -295,6 +295,7 @@ TRAIN = {
     "state": "stopped",
     "ring": "pilot",
     "why": f"1 unhealthy in ring pilot (stops at 1): harbour/production: {LONG}",
+    "soaks_until": None,
     "over": True,
     "actor": "ada",
     "started": "2026-11-21T19:00:00.000000Z",
