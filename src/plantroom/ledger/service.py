@@ -57,6 +57,10 @@ class Ledger:
     async def append(self, connection: AsyncConnection, *drafts: Draft) -> None:
         await store.append(connection, drafts, stamp(self._clock()))
 
+    async def append_last(self, connection: AsyncConnection, draft: Draft) -> None:
+        """The outcome of a step; see `store.append_last`."""
+        await store.append_last(connection, draft, stamp(self._clock()))
+
     async def latest(self, limit: int, subject: str | None = None) -> list[Stored]:
         async with self._database.transaction() as connection:
             return await store.latest(connection, limit, subject)
@@ -206,12 +210,14 @@ class Journal:
                     await self._ledger.append(connection, Draft(actor, verb, subject, Phase.INTENT, key, detail))
                 outcome = await self._act(verb, key, act)
             payload = {"done": outcome.done, "why": outcome.why, "data": outcome.data}
-            async with together(connection):
-                await store.close_step(connection, key)
-                # State first: from the append on, every other step of the night waits for this commit.
-                if record is not None:
+            last = Draft(actor, verb, subject, Phase.OUTCOME, key, payload)
+            if record is None:
+                await self._ledger.append_last(connection, last)
+            else:
+                async with together(connection):
+                    # State first: from the entry on, every other step of the night waits for this commit.
                     await record(connection, outcome)
-                await self._ledger.append(connection, Draft(actor, verb, subject, Phase.OUTCOME, key, payload))
+                    await self._ledger.append_last(connection, last)
             self._strike(verb, key, FaultPoint.AFTER_RECORD)
         return outcome
 

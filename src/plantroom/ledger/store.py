@@ -13,9 +13,10 @@ from plantroom.ledger.model import COLUMNS, Draft, Phase, Stored
 
 _COLUMNS = ", ".join((*COLUMNS, "leaf"))
 
-_APPEND = text("SELECT ledger_append(:at, :actor, :verb, :subject, :phase, :key, :payload, :head, :tail)")
+_ENTRY = "ledger_append(:at, :actor, :verb, :subject, :phase, :key, :payload, :head, :tail)"
+_APPEND = text(f"SELECT {_ENTRY}")
+_APPEND_LAST = text(f"SELECT journal_close(:key), {_ENTRY}")
 _OPEN = text(f"SELECT {_COLUMNS} FROM journal_open(:key)")
-_CLOSE = text("SELECT journal_close(:key)")
 
 
 async def append(connection: AsyncConnection, drafts: Sequence[Draft], at: str) -> None:
@@ -24,32 +25,33 @@ async def append(connection: AsyncConnection, drafts: Sequence[Draft], at: str) 
     Raises sqlalchemy's IntegrityError when a key has that phase already.
     """
     for draft in drafts:
-        head, tail = draft.around_place(at)
-        await connection.execute(
-            _APPEND,
-            {
-                "at": at,
-                "actor": draft.actor,
-                "verb": draft.verb,
-                "subject": draft.subject,
-                "phase": draft.phase.value,
-                "key": draft.key,
-                "payload": canonical(dict(draft.payload)).decode(),
-                "head": head,
-                "tail": tail,
-            },
-        )
+        await connection.execute(_APPEND, _given(draft, at))
+
+
+async def append_last(connection: AsyncConnection, draft: Draft, at: str) -> None:
+    """The outcome of a step: with it the step is locked to the end of the caller's transaction, and no longer."""
+    await connection.execute(_APPEND_LAST, _given(draft, at))
+
+
+def _given(draft: Draft, at: str) -> dict[str, Any]:
+    head, tail = draft.around_place(at)
+    return {
+        "at": at,
+        "actor": draft.actor,
+        "verb": draft.verb,
+        "subject": draft.subject,
+        "phase": draft.phase.value,
+        "key": draft.key,
+        "payload": canonical(dict(draft.payload)).decode(),
+        "head": head,
+        "tail": tail,
+    }
 
 
 async def open_step(connection: AsyncConnection, key: str) -> list[Stored]:
-    """What there is of a step. Without an outcome the step is locked for this session, until `close_step` or until the
+    """What there is of a step. Without an outcome the step is locked for this session, until `append_last` or until the
     connection or its process ends."""
     return [_stored(row) for row in await connection.execute(_OPEN, {"key": key})]
-
-
-async def close_step(connection: AsyncConnection, key: str) -> None:
-    """The step stays locked to the end of the caller's transaction, and no longer."""
-    await connection.execute(_CLOSE, {"key": key})
 
 
 async def find(connection: AsyncConnection, key: str, phase: Phase) -> Stored | None:

@@ -70,6 +70,10 @@ class Activities:
     @activity.defn(name=steps.PREPARE)
     async def prepare(self, given: steps.StepInput) -> steps.ChangeView:
         """What is to be done, from what is there now."""
+        async with _Beating():
+            return await self._look(given)
+
+    async def _look(self, given: steps.StepInput) -> steps.ChangeView:
         scene = await self._scenes.read(given.change, given.direction)
         if scene.change.state is not ChangeState.OPEN:
             return steps.ChangeView(False, NOT_OPEN.format(given.change))

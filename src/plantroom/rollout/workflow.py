@@ -26,7 +26,6 @@ AGAIN = RetryPolicy(
 )
 """Soon at first, since most of what does not answer is back in a moment."""
 
-_A_MOMENT = 0.001
 _LOOK_AGAIN = 2
 """Seconds between two attempts at a step for which patience has run out once already."""
 
@@ -100,19 +99,19 @@ class EnvironmentChange:
     async def _go(self, change: str, direction: Direction) -> str:
         """The whole way in one direction; the reason when it could not be gone to its end."""
         try:
-            view: steps.ChangeView = await workflow.execute_local_activity(
+            # Not a local one: what is to be done is in the history before any of it is done. Prepared again in the
+            # middle, it would leave out what is done and not yet recorded, and that would never be.
+            view: steps.ChangeView = await workflow.execute_activity(
                 steps.PREPARE,
                 steps.StepInput(change, direction.value),
                 result_type=steps.ChangeView,
                 start_to_close_timeout=steps.SHORT,
                 schedule_to_close_timeout=steps.PATIENCE,
+                heartbeat_timeout=steps.HEARTBEAT,
                 retry_policy=AGAIN,
             )
             if not view.done:
                 return view.why
-            # A timer ends this task, so that what is to be done is in the history before any of it is done. Prepared
-            # again after that, it would leave out what is done and not yet recorded, and that would never be.
-            await asyncio.sleep(_A_MOMENT)
             return await self._all(_steps(view), change, direction)
         except ActivityError as error:
             if is_cancelled_exception(error):
