@@ -93,3 +93,18 @@ async def test_a_new_route_has_counted_nothing(platform: Platform) -> None:
     counted = await platform.traffic.count(name)
     assert (counted.requests, counted.errors_5xx) == (0, 0)
     await platform.traffic.unroute([name])
+
+
+async def test_names_move_among_routes_that_are_asked_for_together_and_from_no_other(platform: Platform) -> None:
+    first, second, third = environment(), environment(), environment()
+    names = {first: ("left.move.test",), second: ("right.move.test",)}
+    await platform.traffic.route([route(name, hosts=hosts) for name, hosts in names.items()])
+    for _ in range(2):
+        await platform.traffic.route([route(first, hosts=names[second]), route(second, hosts=names[first])])
+        seen = {route.environment: route.hosts for route in await platform.traffic.observe()}
+        assert (seen[first], seen[second]) == (names[second], names[first])
+    with pytest.raises(PlatformError) as refused:
+        await platform.traffic.route([route(third, hosts=names[first])])
+    assert refused.value.code == "PR402"
+    assert f"leads to {second}" in refused.value.value
+    await platform.traffic.unroute([first, second])

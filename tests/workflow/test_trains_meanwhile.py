@@ -277,3 +277,78 @@ async def test_why_says_what_there_is_to_say_of_clients_that_were_never_provisio
             "alder/production": "live",
             "birch/production": "provisioning",
         }
+
+
+async def test_an_apply_that_boards_after_a_train_keeps_the_trains_release(simulate: Any) -> None:
+    """The plan was made on the release before; whoever boards later goes on from what is there by then."""
+    async with simulate(CLIENTS) as world:
+        await world.apply()
+        world.declare(estate("0s", cedar={"values": {"GREETING": "good evening"}}))
+        planned = await world.core.tenancy.plan()
+        held = asyncio.Event()
+        start = world.core.courier.start
+
+        async def later(workflow: str, given: object, id: str) -> None:
+            if id.startswith("apply-"):
+                await held.wait()
+            await start(workflow, given, id)
+
+        world.core.courier.start = later
+        applying = asyncio.ensure_future(world.core.tenancy.apply(planned.plan.digest, "tester"))
+        await asyncio.sleep(0.5)
+        world.declare(estate("0s"))
+        await world.release("2.0", "two")
+        await until_state(world, "cedar", "done")
+        held.set()
+        await applying
+
+        async def applied() -> bool:
+            return bool((await world.core.tenancy.status(planned.plan.digest))["state"] == "ended")
+
+        await world.until(applied)
+        assert (await statuses(world))["cedar"] == ("live", "2.0")
+        assert (await world.running())["cedar"] == {"2.0"}
+        greetings = {
+            one.spec.variables["GREETING"]
+            for one in world.platform.machines.instances.values()
+            if one.spec.environment == "cedar/production"
+        }
+        assert greetings == {"good evening"}
+        told = (await world.core.trains.why("cedar"))["environments"][0]["because"]
+        assert told.startswith("train two brought release 2.0")
+        assert "has changed it since" in told
+
+
+async def test_two_environments_whose_names_differ_only_in_a_hyphen_are_both_made(simulate: Any) -> None:
+    async with simulate(CLIENTS) as world:
+        made = tiny_estate({"acme": "pilot", "acme-eu": "pilot"})
+        made["stages"]["eu-production"] = {}
+        acme = made["clients"]["acme"]["environments"]
+        acme["eu-production"] = {**acme.pop("production"), "hosts": ["eu.acme.tiny.test"]}
+        world.declare(made)
+        await world.apply()
+        assert set(await world.running()) == {"acme", "acme-eu"}
+        assert (await world.core.tenancy.plan()).plan.effective == ()
+
+
+async def test_two_clients_exchange_their_host_names(simulate: Any) -> None:
+    async with simulate(CLIENTS) as world:
+        await world.apply()
+        names = {"alder": ["birch.tiny.test"], "birch": ["alder.tiny.test"]}
+        world.declare(estate("0s", **{client: {"hosts": hosts} for client, hosts in names.items()}))
+        await world.apply()
+        there = {route.environment: list(route.hosts) for route in await world.platform.traffic.observe()}
+        assert {client: there[f"{client}/production"] for client in names} == names
+        assert (await world.core.tenancy.plan()).plan.effective == ()
+
+
+async def test_a_plan_stays_the_same_plan_while_a_night_changes_others(simulate: Any) -> None:
+    async with simulate(CLIENTS, soak="1h") as world:
+        await world.apply()
+        world.declare(estate("1h", cedar={"state": "suspended"}))
+        before = (await world.core.tenancy.plan()).plan.digest
+        world.declare(estate("1h"))
+        await world.release("2.0", "two")
+        await until_state(world, "alder", "done")
+        world.declare(estate("1h", cedar={"state": "suspended"}))
+        assert (await world.core.tenancy.plan()).plan.digest == before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -141,27 +140,18 @@ class Plan:
 
     @cached_property
     def digest(self) -> str:
-        """Of everything that the plan says. Unchanged objects count by their number and the hash of their lines, so
-        that a large estate's plan has its digest at once."""
-        unchanged = hashlib.sha256()
-        count = 0
-        said: list[dict[str, Any]] = []
-        for change in self.changes:
-            if change.action is Action.UNCHANGED:
-                count += 1
-                unchanged.update(f"{change.kind.value}\t{change.name}\t{change.reason}\n".encode())
-            else:
-                said.append(change_data(change))
+        """Of everything that the plan would do or refuses to do, and of the files that it was made from. What stays as
+        it is does not count: a night that goes on meanwhile does not make another plan of it."""
+        said = [change_data(change) for change in self.changes if change.action is not Action.UNCHANGED]
         return digest(
             {
-                "format": 1,
+                "format": 2,
                 "commit": self.commit,
                 "dirty": self.dirty,
                 "generation": self.generation,
                 "content": self.content,
                 "refusals": self.refusals,
                 "changes": said,
-                "unchanged": {"count": count, "sha256": unchanged.hexdigest()},
             }
         )
 

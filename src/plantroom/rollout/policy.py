@@ -162,6 +162,14 @@ def _is_web(artefact: ArtefactView, process: str) -> bool:
     return spec is not None and spec.kind is ProcessKind.WEB
 
 
+def rebased(wanted: Target, now: Target | None, revision: str) -> Target:
+    """What an apply wants, on the release that the environment is on by now: which one is for trains to say."""
+    if now is None:
+        return wanted
+    moved = replace(wanted, release=now.release, artefact=now.artefact, revision=revision)
+    return settle_revision(moved, now)
+
+
 def settle_revision(wanted: Target, previous: Target | None) -> Target:
     """Keep the revision, and so the running instances, when nothing changed that an instance is started with. A repair,
     another host name or another slot does not restart what runs well."""

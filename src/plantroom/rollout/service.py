@@ -17,8 +17,9 @@ from plantroom.runtime.database import Database
 
 
 def change_key(intent: str, environment: str, suffix: str = "") -> str:
-    """The key of a change, which is also its workflow's id: the same intent never changes an environment twice."""
-    return f"{short(intent, 16)}-{environment.replace('/', '-')}{suffix}"
+    """The key of a change, which is also its workflow's id: the same intent never changes an environment twice. No name
+    of a client or a stage has a dot, so no two environments share one."""
+    return f"{short(intent, 16)}-{environment.replace('/', '.')}{suffix}"
 
 
 async def begin(

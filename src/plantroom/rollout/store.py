@@ -83,6 +83,16 @@ async def target(connection: AsyncConnection, environment: str) -> Target | None
     return None if row is None else Target.from_data(row.target)
 
 
+async def locked_target(connection: AsyncConnection, environment: str) -> Target | None:
+    """As `target`, and nobody ends a change of it before the caller's transaction has ended."""
+    found = await connection.execute(
+        text("SELECT target FROM environment WHERE environment = :environment FOR UPDATE"),
+        {"environment": environment},
+    )
+    row = found.one_or_none()
+    return None if row is None else Target.from_data(row.target)
+
+
 async def records(connection: AsyncConnection) -> list[Record]:
     return [target.record(change) for target, change in (await targets(connection)).values()]
 

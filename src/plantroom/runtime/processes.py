@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from plantroom.kernel.errors import EngineError
+from plantroom.runtime.locks import open_lock
 
 _PR_SET_PDEATHSIG = 1
 _GATE = 'read -r _ && exec "$@" </dev/null'
@@ -139,7 +140,7 @@ class Daemon:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Two starters never start two."""
-        with (self._directory / f"{self.name}.lock").open("w") as lock:
+        with open_lock(self._directory / f"{self.name}.lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

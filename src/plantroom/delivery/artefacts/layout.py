@@ -35,6 +35,7 @@ from plantroom.delivery.artefacts.model import (
 from plantroom.delivery.artefacts.unpack import unpacked
 from plantroom.kernel.digest import canonical, sha256
 from plantroom.kernel.errors import ArtefactError
+from plantroom.runtime.locks import open_lock
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
@@ -211,7 +212,7 @@ class Layout:
     def _locked(self) -> Iterator[None]:
         """One writer at a time, over all processes. The lock goes with its holder."""
         (self.root / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
-        with (self.root / ".lock").open("a") as lock:
+        with open_lock(self.root / ".lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

@@ -16,6 +16,7 @@ from plantroom.delivery.artefacts import archive
 from plantroom.delivery.artefacts.install import platform_tag, python_minor
 from plantroom.delivery.artefacts.model import ANY_PLATFORM, Artefact, ArtefactKind
 from plantroom.kernel.errors import ArtefactError
+from plantroom.runtime.locks import open_lock
 
 COMPILE_TIMEOUT_S = 120
 """Byte code of a large application takes some seconds on a busy machine."""
@@ -33,7 +34,7 @@ async def unpacked(verified: Callable[[], Artefact], blob_path: Callable[[str], 
         return
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        with (destination.parent / f".{destination.name}.lock").open("a") as lock:
+        with open_lock(destination.parent / f".{destination.name}.lock") as lock:
             while True:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

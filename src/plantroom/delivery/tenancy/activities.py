@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -126,14 +127,18 @@ class Activities:
 
     @activity.defn(name=steps.ROUTES)
     async def routes(self, given: steps.ApplyStep) -> steps.ApplyResult:
-        """All new routes in one step, so that the balancer reloads once and not once an environment."""
+        """All new routes and all host names that move, in one step: the balancer reloads once and not once an
+        environment, and no name is asked for before the one who has it has let it go."""
         intent, work = await self._intent(given.digest)
-        there = {route.environment for route in await self._platform.traffic.observe()}
+        there = {route.environment: route for route in await self._platform.traffic.observe()}
         specs = []
         for name, data in sorted(work.environments.items()):
             target = Target.from_data(data)
-            if name not in there and target.status is not Status.RETIRED:
-                specs.append(rollout_policy.route_of(target, await self._artefacts.view(target.artefact)))
+            route = there.get(name)
+            if target.status is Status.RETIRED or (route is not None and set(route.hosts) == set(target.hosts)):
+                continue
+            spec = rollout_policy.route_of(target, await self._artefacts.view(target.artefact))
+            specs.append(spec if route is None else replace(spec, suspended=route.suspended))
 
         async def act() -> dict[str, Any]:
             if specs:
@@ -144,14 +149,16 @@ class Activities:
 
     @activity.defn(name=steps.BOARD)
     async def board(self, given: steps.ApplyStep) -> str:
-        """Open one environment's change."""
+        """Open one environment's change. A train may have taken it to another release since the plan was made."""
         intent, work = await self._intent(given.digest)
         target = Target.from_data(work.environments[given.name])
 
         async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
-            await rollout.begin(connection, intent=intent.digest, actor=intent.actor, target=target, now=self._clock())
+            there = await rollout_store.locked_target(connection, given.name)
+            wanted = rollout_policy.rebased(target, there, intent.digest)
+            await rollout.begin(connection, intent=intent.digest, actor=intent.actor, target=wanted, now=self._clock())
 
-        await self._step(intent, steps.BOARD, given.name, {"release": target.release}, _nothing, record)
+        await self._step(intent, steps.BOARD, given.name, {"planned": target.release}, _nothing, record)
         return rollout.change_key(intent.digest, given.name)
 
     @activity.defn(name=steps.CLEAR)

@@ -46,6 +46,8 @@ def apply(
     found = _follow(shell, found, quiet=as_json)
     if as_json:
         print_json(found)
+    elif found["refused"]:
+        out.print(f"applied, but for {found['refused']} refused: `plantroom plan` says why")
     elif not found["failed"]:
         out.print("applied; `plantroom plan` shows what is left to do, if anything")
     for line in found["failed"]:

@@ -156,7 +156,8 @@ class TenancyService:
                     await self._ledger.append(connection, draft)
             await self.send_off(asked)
             return await self.status(asked)
-        return {"digest": asked, "state": "ended", "actor": actor, "changes": [], "failed": []}
+        refused = len(plan.refused)
+        return {"digest": asked, "state": "ended", "actor": actor, "changes": [], "failed": [], "refused": refused}
 
     async def send_off(self, asked: str) -> None:
         await self._courier.start(steps.APPLY_WORKFLOW, asked, f"apply-{asked.removeprefix('sha256:')[:32]}")
@@ -190,6 +191,7 @@ class TenancyService:
             "changes": [{"environment": one.environment, "state": one.state.value, "why": one.why} for one in changes],
             "environments": len(intent.body["work"]["environments"]),
             "failed": (intent.outcome or {}).get("failed", []),
+            "refused": intent.body["work"]["summary"].get("refused", 0),
         }
 
     async def environments(self) -> list[dict[str, Any]]:

@@ -102,11 +102,12 @@ class Activities:
             now = await rollout_store.target(connection, given.name)
         if now is None or now.status is not Status.LIVE:
             return await self._leave(train, steps.BOARD, now, given.name)
-        wanted = policy.on(now, train)
         opened = ""
 
         async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
             nonlocal opened
+            there = await rollout_store.locked_target(connection, given.name)
+            wanted = policy.on(there or now, train)
             opened = await rollout.begin(
                 connection, intent=train.intent, actor=train.actor, target=wanted, now=self._clock()
             )
@@ -202,17 +203,19 @@ class Activities:
             return steps.Boarded("", "there is nothing to go back to")
         if now is None or now.status is Status.RETIRED:
             return await self._leave(train, steps.BOARD_BACK, now, given.name)
-        wanted = policy.back_on(now, forward.previous, f"{train.intent}-back")
+        before = forward.previous
         opened = ""
 
         async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
             nonlocal opened
+            there = await rollout_store.locked_target(connection, given.name)
+            wanted = policy.back_on(there or now, before, f"{train.intent}-back")
             opened = await rollout.begin(
                 connection, intent=train.intent, actor=train.actor, target=wanted, now=self._clock(), suffix="-back"
             )
             await store.set_target(connection, train.name, given.name, TargetState.GOING_BACK, back=opened)
 
-        await self._step(train, steps.BOARD_BACK, given.name, {"release": wanted.release}, record)
+        await self._step(train, steps.BOARD_BACK, given.name, {"release": before.release}, record)
         return steps.Boarded(opened or ((await self._target(train, given.name)).back or ""))
 
     @activity.defn(name=steps.ALIGHT_BACK)

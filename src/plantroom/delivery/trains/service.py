@@ -352,10 +352,13 @@ def _not_yet(estate: Estate, client: str, provisioned: set[str], waiting: Mappin
 
 
 def _because(target: Target, actor: str, intent: str, trains: list[tuple[Train, TrainTarget]]) -> str:
-    train = next((train for train, _ in trains if train.intent == target.revision), None)
     by = f", asked for by {actor}" if actor else ""
-    if train is not None:
-        return f"train {train.name} brought release {target.release} on {train.started[:16]}Z{by}"
+    for train, aboard in trains:
+        if aboard.state is TargetState.DONE and (train.release, train.artefact) == (target.release, target.artefact):
+            brought = f"train {train.name} brought release {target.release} on {train.started[:16]}Z"
+            if intent in ("", train.intent):
+                return brought + by
+            return f"{brought}, asked for by {train.actor}; apply {short(intent)} has changed it since{by}"
     return f"release {target.release} is what it was provisioned with (apply {short(target.revision or intent)}{by})"
 
 

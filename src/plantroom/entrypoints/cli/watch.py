@@ -22,6 +22,7 @@ from plantroom.kernel.errors import EngineError
 from plantroom.runtime.clock import now
 from plantroom.runtime.engines import Engines, EngineState
 from plantroom.runtime.http import Client
+from plantroom.runtime.locks import open_lock
 from plantroom.runtime.processes import started_at
 from plantroom.runtime.settings import Settings
 from plantroom.runtime.terminal import err, out, working
@@ -192,7 +193,7 @@ def _end_up(settings: Settings) -> None:
 
 @contextlib.contextmanager
 def _only_one(settings: Settings) -> Iterator[None]:
-    with (settings.home / "up.lock").open("w") as lock:
+    with open_lock(settings.home / "up.lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from plantroom.runtime.locks import open_lock
+
 _FIRST_LOOK_S = 0.002
 _LAST_LOOK_S = 0.05
 """A lock is held for milliseconds as a rule, and for seconds while an engine starts."""
@@ -43,7 +45,7 @@ def read(path: Path) -> dict[str, Any] | None:
 async def locked(path: Path) -> AsyncIterator[None]:
     """Hold a lock against every task and process of this machine; it ends with its holder. Waiting holds no thread."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
+    with open_lock(path) as file:
         pause = _FIRST_LOOK_S
         while True:
             try:

@@ -141,7 +141,7 @@ class LocalMachines:
                     limit=f"asked for pool {spec.pool}, region {spec.region}",
                 )
             for name in ("instances", "artefacts", "logs"):
-                (server.directory / name).mkdir(parents=True, exist_ok=True)
+                (server.directory / name).mkdir(mode=0o700, parents=True, exist_ok=True)
             wanted = {
                 "name": spec.name,
                 "pool": spec.pool,

@@ -323,7 +323,9 @@ def _with_routes(wanted: Wanted, specs: Sequence[RouteSpec]) -> Wanted:
         routes[spec.environment] = Route(tuple(spec.hosts), spec.health_path, spec.suspended, members)
         refuse_unfit(spec.environment, routes[spec.environment])
     taken: dict[str, str] = {}
-    for name, route in routes.items():
+    # Those that stay as they are first: they have what the others want.
+    asking = {spec.environment for spec in specs}
+    for name, route in sorted(routes.items(), key=lambda item: item[0] in asking):
         for host in route.hosts:
             if taken.setdefault(host, name) != name:
                 raise PlatformError("PR402", f"host name {host}", value=f"leads to {taken[host]}, and {name} wants it")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from plantroom.kernel.errors import PlatformError
@@ -53,7 +53,6 @@ class SimTraffic:
     async def route(self, specs: Sequence[RouteSpec]) -> None:
         def change_to(spec: RouteSpec) -> Callable[[], bool]:
             def change() -> bool:
-                self._refuse_taken(spec)
                 there = self.routes.get(spec.environment)
                 if there is None:
                     self.routes[spec.environment] = Route(spec)
@@ -64,6 +63,13 @@ class SimTraffic:
 
             return change
 
+        # Names may move among those that are asked for together, and stay with all others.
+        staying = {name: route.spec.hosts for name, route in self.routes.items()}
+        for spec in specs:
+            staying.pop(spec.environment, None)
+        for spec in specs:
+            self._refuse_taken(spec, staying)
+            staying[spec.environment] = spec.hosts
         for spec in specs:
             await self._effects.act("route", spec.environment, change_to(spec))
 
@@ -122,10 +128,10 @@ class SimTraffic:
         route = self.routes.get(environment)
         return None if route is None else route.members.get(instance)
 
-    def _refuse_taken(self, spec: RouteSpec) -> None:
-        for environment, route in self.routes.items():
-            taken = set(route.spec.hosts) & set(spec.hosts)
-            if environment != spec.environment and taken:
+    def _refuse_taken(self, spec: RouteSpec, staying: Mapping[str, Sequence[str]]) -> None:
+        for environment, hosts in staying.items():
+            taken = set(hosts) & set(spec.hosts)
+            if taken:
                 raise PlatformError(
                     "PR402", f"route of {spec.environment}", value=f"{min(taken)} leads to {environment} already"
                 )
