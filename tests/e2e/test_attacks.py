@@ -102,7 +102,6 @@ def test_no_socket_but_postgresql_s_lets_another_user_in(house: House, account: 
 
 
 @ANOTHER_USER
-@pytest.mark.parametrize("account", OTHERS)
 def test_no_lock_and_no_log_is_open_to_another_account(house: House) -> None:
     locks = [path for path in house.home.rglob("*.lock") if path.is_file()]
     assert len(locks) > 5
@@ -112,6 +111,7 @@ def test_no_lock_and_no_log_is_open_to_another_account(house: House) -> None:
     assert [path for path in logs if path.stat().st_mode & 0o077] == []
 
 
+@pytest.mark.parametrize("account", OTHERS)
 def test_a_user_who_is_not_one_of_the_people_is_refused_though_the_socket_is_open(house: House, account: str) -> None:
     before = state(house)
     socket = house.settings().api_socket
