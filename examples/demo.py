@@ -247,7 +247,8 @@ class Demo:
         victim["payload"]["verdict"] = "allowed, honestly"
         copy.write_text(json.dumps(data))
         self.say(f"a copy of the ledger in which entry {victim['seq']} (the verdict) is altered:")
-        told = self.command("ledger", "verify", "--file", str(copy), good=(2,))
+        key = str(self.home / "ledger" / "key.pub")
+        told = self.command("ledger", "verify", "--file", str(copy), "--public-key", key, good=(2,))
         self.show(told)
         return "NOT intact" in told
 

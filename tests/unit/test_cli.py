@@ -449,7 +449,7 @@ def test_what_was_looked_for_and_found_is_told_by_the_exit_code(run: Run, line: 
 def test_a_finding_is_in_words_not_in_colour_alone(run: Run) -> None:
     assert "NOT intact" in run("ledger", "verify").out
     assert "altered: entry 3 does not have its hash" in run("ledger", "verify").out
-    assert "checked with key ab12, this home's own" in run("ledger", "verify").out
+    assert "checked with key ab12, the one of this home" in run("ledger", "verify").out
     assert "+ created instance harbour-production-web-1: it was [stopped]" in run("drift").out
 
 

@@ -15,7 +15,7 @@ from plantroom.ledger.model import Stored
 from plantroom.runtime.terminal import Json, out, print_json, print_table, session, working
 
 _WHOSE = {
-    "home": "this home's own",
+    "home": "the one of this home",
     "you": "the one that you named",
     "copy": "which came with the copy: who wrote the one may have made the other. Name yours with --public-key",
 }
