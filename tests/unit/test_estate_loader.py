@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from plantroom.estate.loader import load
 from plantroom.estate.model import Source
 from plantroom.estate.schema import json_schema
 from plantroom.estate.template import TEMPLATE, text, write_template
+from plantroom.platforms.contract import LONGEST_DRAIN_S
 
 MAIN = """\
 estate: {name: small}
@@ -270,6 +273,20 @@ def test_a_new_estate_that_could_not_be_read_is_not_written(tmp_path: Path, name
     assert not (tmp_path / "new").exists()
     with pytest.raises(EstateNameError, match="PR103 account"):
         write_template(tmp_path / "new", "ada", "A\nB")
+
+
+def test_the_schema_takes_the_drains_that_the_loader_takes(tmp_path: Path) -> None:
+    pattern = json_schema()["$defs"]["Settings"]["properties"]["drain_timeout"]["pattern"]
+    given = [f"{number}{unit}" for number in (*range(64), 100, 600, 3600) for unit in "smhd"]
+    given += ["007s", "000060s", "0000060s", "000061s", "000001m", "0000001m", "000000d", "0000000h", "s", "-1s", "60"]
+    taken = set()
+    for one in given:
+        (tmp_path / "main.yaml").write_text(MAIN.replace("{name: small}", f'{{name: small, drain_timeout: "{one}"}}'))
+        with suppress(EstateError):
+            assert load(tmp_path).estate.estate.drain_timeout <= LONGEST_DRAIN_S
+            taken.add(one)
+    assert {"0s", "59s", "60s", "1m"} < taken
+    assert taken == {one for one in given if re.search(pattern, one)}
 
 
 def test_the_schema_is_for_one_file_of_many() -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from plantroom.estate import model
+from plantroom.platforms.contract import LONGEST_DRAIN_S
 
 Path = tuple[str | int, ...]
 """Keys and list indices from the top of the estate."""
@@ -121,6 +122,8 @@ def _own(problem: str, shown: str) -> tuple[str, str]:
     """For the checks that the models make themselves."""
     if problem == "not a duration":
         return f"{shown} is not a duration", _DURATION
+    if problem == "too long for a drain":
+        return f"{shown} is {problem}", f"Give at most {LONGEST_DRAIN_S}s: the balancer may end a request that is older"
     if problem == "not a date":
         return f"{shown}, where a date belongs", "Give a date, as in 2027-01-31"
     if problem.startswith("finer"):

@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from plantroom.platforms.contract import LONGEST_DRAIN_S
+
 NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"
 HOST_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$"
 VARIABLE_PATTERN = r"^[A-Z_][A-Z0-9_]{0,127}$"
@@ -29,6 +31,8 @@ Share = Annotated[str, StringConstraints(pattern=SHARE_PATTERN)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 _DURATION = re.compile(r"^([0-9]{1,6})(s|m|h|d)$")
+_DRAIN_PATTERN = r"^(0{0,4}([0-5]?[0-9]|60)s|0{0,5}[01]m|0{1,6}[hd])$"
+"""The durations up to `LONGEST_DRAIN_S`, for the schema: there they are text, which has no greatest value."""
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -38,6 +42,12 @@ def _seconds(value: Any) -> Any:
     if match is None:
         raise ValueError("not a duration")
     return int(match[1]) * _SECONDS[match[2]]
+
+
+def _drained(seconds: int) -> int:
+    if seconds > LONGEST_DRAIN_S:
+        raise ValueError("too long for a drain")
+    return seconds
 
 
 def _day(value: Any) -> Any:
@@ -78,6 +88,14 @@ Duration = Annotated[
     Field(json_schema_extra={"type": "string", "pattern": _DURATION.pattern}),
 ]
 """Seconds."""
+
+Drain = Annotated[
+    int,
+    BeforeValidator(_seconds),
+    AfterValidator(_drained),
+    Field(json_schema_extra={"type": "string", "pattern": _DRAIN_PATTERN}),
+]
+"""Seconds, at most `LONGEST_DRAIN_S`."""
 
 Day = Annotated[date, BeforeValidator(_day)]
 """As in 2027-01-31."""
@@ -234,7 +252,7 @@ class Settings(Declared):
     name: Name
     platform: Literal["local"] = "local"
     production_stages: tuple[Name, ...] = ("production",)
-    drain_timeout: Duration = 30
+    drain_timeout: Drain = 30
     lock_timeout_ms: Annotated[int, Field(ge=1, le=600000)] = 2000
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 4
     keep_retired: Duration = 90 * 86400

@@ -20,6 +20,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+LONGEST_DRAIN_S = 60
+"""Seconds that a request has before a balancer may end it, whatever is reloaded meanwhile; only `Traffic.remove` is
+sooner. So an estate cannot ask for a longer drain."""
+
 
 class Capability(StrEnum):
     """What an adapter can do. What it lacks is refused when it is planned."""

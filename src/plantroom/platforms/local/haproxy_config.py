@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote
 
 from plantroom.kernel.digest import digest
 from plantroom.kernel.errors import PlatformError
+from plantroom.platforms.contract import LONGEST_DRAIN_S
 
 HOSTS_MAP = "hosts.map"
 SUSPENDED_MAP = "suspended.map"
@@ -221,7 +222,8 @@ def _lines(wanted: Wanted, frame: Frame, mark: str) -> list[str]:
     lines = [
         "global",
         f"  maxconn {frame.connections}",
-        "  hard-stop-after 60s",
+        # How long a worker from before a reload has for what it still does.
+        f"  hard-stop-after {LONGEST_DRAIN_S}s",
         f"  set-var proc.shape str({mark})",
         "  ssl-default-bind-options ssl-min-ver TLSv1.2",
         *account,
@@ -236,8 +238,8 @@ def _lines(wanted: Wanted, frame: Frame, mark: str) -> list[str]:
         # Anything else might be done twice.
         "  retry-on conn-failure",
         "  timeout connect 2s",
-        "  timeout client 60s",
-        "  timeout server 60s",
+        f"  timeout client {LONGEST_DRAIN_S}s",
+        f"  timeout server {LONGEST_DRAIN_S}s",
         "  timeout http-keep-alive 15s",
         "  timeout http-request 15s",
         "  timeout check 2s",
