@@ -16,6 +16,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+TRIED_AGAIN = frozenset({"PR403", "PR404"})
+"""Busy and unreachable: whether it was done is not known, so a step that meets one is tried again by itself."""
+
 
 class PlantroomError(Exception):
     """An error for people: what it is about, what was seen, what would be right, and what to do."""

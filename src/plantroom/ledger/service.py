@@ -21,7 +21,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from plantroom.kernel.errors import LedgerError, PlatformError
+from plantroom.kernel.errors import TRIED_AGAIN, LedgerError, PlatformError
 from plantroom.kernel.verdict import Allowed, Verdict
 from plantroom.ledger import policy, store
 from plantroom.ledger.model import CHECKPOINT_EVERY, Checkpoint, Draft, Entry, Finding, Phase, Stored, Verification
@@ -30,9 +30,6 @@ from plantroom.runtime.database import Database, together
 from plantroom.runtime.faults import FaultPoint, Faults
 
 log = logging.getLogger("plantroom.ledger")
-
-_AGAIN = frozenset({"PR403", "PR404"})
-"""Busy and unreachable: whether it was done is not known, so no outcome is written, and the step is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +223,7 @@ class Journal:
         try:
             data = await act()
         except PlatformError as error:
-            if error.code in _AGAIN:
+            if error.code in TRIED_AGAIN:
                 raise
             return StepOutcome(False, str(error), {})
         self._strike(verb, key, FaultPoint.AFTER_ACT)
