@@ -185,6 +185,44 @@ def test_what_cannot_be_held_against_anything_is_an_error(kept: Kept, tmp_path: 
             verified("--file", kept.copy, *words)
 
 
+WHOLE = {"entries": [], "checkpoints": [], "public_key": "00"}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("[]", "is JSON, but not an object"),
+        ("null", "is JSON, but not an object"),
+        ("{}", "has no entries and no checkpoints and no public_key"),
+        (json.dumps({"entries": [], "checkpoints": []}), "has no public_key"),
+        (json.dumps(WHOLE | {"entries": {"seq": 1}}), "has entries that are not a list"),
+        (json.dumps(WHOLE | {"checkpoints": None}), "has checkpoints that are not a list"),
+        (json.dumps(WHOLE | {"entries": [{}, [["seq", 1]]]}), "has entries of which number 2 is not an object"),
+        (json.dumps(WHOLE | {"checkpoints": [5]}), "has checkpoints of which number 1 is not text"),
+        (json.dumps(WHOLE | {"public_key": None}), "has a public_key that is not in hexadecimal"),
+        (json.dumps(WHOLE | {"public_key": "0"}), "has a public_key that is not in hexadecimal"),
+        ('{"entries":\n}', "is not JSON from line 2, column 1 on"),
+        ("", "is not JSON from line 1, column 1 on"),
+        ("[" * 100_000, "is not JSON in UTF-8"),
+        (b"\xff", "is not JSON in UTF-8"),
+        (None, "cannot be read: no such file or directory"),
+    ],
+)
+def test_a_file_of_another_shape_is_told_in_words(tmp_path: Path, text: str | bytes | None, value: str) -> None:
+    file = tmp_path / "copy.json"
+    if text is not None:
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(LedgerError) as told:
+        verified("--file", file)
+    assert told.value.as_data() == {
+        "code": "PR504",
+        "subject": str(file),
+        "value": value,
+        "limit": "a copy of a ledger is a JSON object with entries, checkpoints, public_key",
+        "remedy": "Make one with `plantroom ledger export`",
+    }
+
+
 @pytest.mark.parametrize("line", [7, "a line", {"seq": "x", "payload": {"a": 1.5}, "leaf": 5}, {}])
 def test_a_line_of_a_copy_that_is_no_entry(kept: Kept, line: object) -> None:
     copy = json.loads(kept.copy.read_text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,9 @@ _WHOSE = {
     "copy": "which came with the copy: who wrote the one may have made the other. Name yours with --public-key",
 }
 """Where the key is from that checkpoints were checked with."""
+
+_PARTS = ("entries", "checkpoints", "public_key")
+_HEXADECIMAL = re.compile(r"([0-9a-fA-F]{2})*")
 
 app = typer.Typer(no_args_is_help=True, help="Read, verify and prove the tamper-evident log.")
 
@@ -136,21 +140,49 @@ def checkpoint(context: typer.Context, as_json: Json = False) -> None:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """A copy of a ledger: its lines are read one by one later, so that one that is none does not hide the others."""
+    """A copy of a ledger: what its lines say is read later, one by one, so that an odd one does not hide the others."""
     try:
         data = json.loads(file.read_text("utf-8"))
-        return {
-            "entries": [dict(line) for line in data["entries"]],
-            "checkpoints": [str(note) for note in data["checkpoints"]],
-            "public_key": bytes.fromhex(data["public_key"]).hex(),
-        }
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise LedgerError(
-            "PR504",
-            str(file),
-            value=f"is not a copy of a ledger ({error})",
-            remedy="Make one with `plantroom ledger export`",
-        ) from error
+    except OSError as error:
+        raise _no_copy(file, f"cannot be read: {(error.strerror or str(error)).lower()}") from error
+    except json.JSONDecodeError as error:
+        raise _no_copy(file, f"is not JSON from line {error.lineno}, column {error.colno} on") from error
+    except (ValueError, RecursionError) as error:
+        raise _no_copy(file, "is not JSON in UTF-8") from error
+    wrong = _misshapen(data)
+    if wrong is not None:
+        raise _no_copy(file, wrong)
+    found: dict[str, Any] = data
+    return found
+
+
+def _misshapen(data: Any) -> str | None:
+    """What is not as in a copy, in words; None for one."""
+    if not isinstance(data, dict):
+        return "is JSON, but not an object"
+    missing = [name for name in _PARTS if name not in data]
+    if missing:
+        return f"has no {' and no '.join(missing)}"
+    for name, part, word in (("entries", dict, "an object"), ("checkpoints", str, "text")):
+        if not isinstance(data[name], list):
+            return f"has {name} that are not a list"
+        odd = next((place for place, one in enumerate(data[name], 1) if not isinstance(one, part)), None)
+        if odd is not None:
+            return f"has {name} of which number {odd} is not {word}"
+    key = data["public_key"]
+    if not isinstance(key, str) or not _HEXADECIMAL.fullmatch(key):
+        return "has a public_key that is not in hexadecimal"
+    return None
+
+
+def _no_copy(file: Path, value: str) -> LedgerError:
+    return LedgerError(
+        "PR504",
+        str(file),
+        value=value,
+        limit=f"a copy of a ledger is a JSON object with {', '.join(_PARTS)}",
+        remedy="Make one with `plantroom ledger export`",
+    )
 
 
 def _verify(log: dict[str, Any], whose: str, named: str | None, directory: Path | None) -> dict[str, Any]:
