@@ -17,6 +17,7 @@ from plantroom.kernel.errors import PlatformError
 from plantroom.platforms.contract import DatabasePoolSpec, DatabaseSpec
 from plantroom.platforms.local.databases import LONGEST_NAME, database_name
 from plantroom.platforms.local.platform import LocalPlatform
+from plantroom.runtime import logs
 
 pytestmark = pytest.mark.embedded
 
@@ -243,3 +244,18 @@ def test_names_of_databases_fit_and_differ() -> None:
 def test_a_pool_s_socket_fits_however_long_its_name_is(home: Home) -> None:
     address = home.platform().databases.variables(DatabaseSpec("p" * 32, "a/b"))["DATABASE_URL"]
     assert len(address.partition("host=")[2].partition("&")[0].replace("%2F", "/")) + len("/.s.PGSQL.5432") <= 107
+
+
+async def test_the_log_of_a_pool_is_kept_short_by_whoever_watches_it(
+    local: LocalPlatform, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = home.path / "pools" / POOL / "postgres.log"
+    name = environment()
+    await local.databases.create(database(name))
+    with psycopg.connect(_address(local, name)) as connection, pytest.raises(psycopg.errors.UndefinedTable):
+        connection.execute("SELECT * FROM what_a_client_got_wrong")
+    assert "what_a_client_got_wrong" in log.read_text()
+    monkeypatch.setattr(logs, "LONGEST_LOG", 0)
+    assert await local.revive() == []
+    assert log.read_text() == ""
+    assert "what_a_client_got_wrong" in log.with_name("postgres.log.1").read_text()

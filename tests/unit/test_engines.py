@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from plantroom.runtime import logs
 from plantroom.runtime.engines import Engines, free_ports, port_free
 from plantroom.runtime.settings import Settings
 from plantroom.runtime.temporal import connect
@@ -84,3 +85,17 @@ def test_a_port_is_not_free_while_anybody_listens_on_it(shares: bool) -> None:
             assert client.recv(1) == b""
     # What is left of a connection that ended does not count.
     assert port_free(port)
+
+
+async def test_whoever_watches_the_engines_keeps_their_logs_short(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "LONGEST_LOG", 10)
+    grown = [settings.home / "engines/postgres/postgres.log", settings.home / "logs/worker.log"]
+    for log in grown:
+        log.parent.mkdir(parents=True)
+        log.write_text("more than a little\n")
+    given = Settings(settings.home, settings.database_url, "127.0.0.1:1")
+    assert await Engines(given).revive() == []
+    assert [log.read_text() for log in grown] == ["", ""]
+    assert [log.with_name(f"{log.name}.1").read_text() for log in grown] == ["more than a little\n"] * 2

@@ -1,4 +1,4 @@
-"""What stands in the logs, by a real worker's own words."""
+"""What stands in the logs, by a real worker's own words, and how much of it, by a real PostgreSQL's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import logging
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
+import psycopg
 import pytest
 from temporalio import activity, workflow
 from temporalio.common import RetryPolicy
@@ -17,6 +19,7 @@ from tests.workflow.conftest import TEST_SERVER
 
 from plantroom.kernel.errors import PlatformError
 from plantroom.runtime import logs
+from plantroom.runtime.postgres import Cluster
 
 TRIES = RetryPolicy(maximum_attempts=2, initial_interval=timedelta(milliseconds=1))
 FAULTS = {
@@ -88,3 +91,42 @@ async def test_what_is_tried_again_is_one_line_and_everything_else_has_its_trace
     for fault in ("PR405", "none"):
         assert "Traceback (most recent call last):" in said[fault]
         assert any("why it came to this" in line for line in said[fault])
+
+
+def fail(cluster: Cluster, word: str) -> None:
+    """A statement that PostgreSQL writes into its log."""
+    with (
+        psycopg.connect(cluster.url(cluster.superuser, "postgres")) as connection,
+        pytest.raises(psycopg.errors.UndefinedTable),
+    ):
+        connection.execute(f"SELECT * FROM {word}".encode())
+
+
+def test_the_log_of_a_running_postgresql_is_kept_short(
+    cluster: Cluster, short_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, moved = short_dir / "postgres" / "postgres.log", short_dir / "postgres" / "postgres.log.1"
+    for word in ("first", "second"):
+        fail(cluster, word)
+        monkeypatch.setattr(logs, "LONGEST_LOG", log.stat().st_size)
+        before = moved.read_bytes() if moved.exists() else None
+        cluster.keep_log_short()
+        assert word in log.read_text(), "as long as it may be"
+        assert (moved.read_bytes() if moved.exists() else None) == before
+        monkeypatch.setattr(logs, "LONGEST_LOG", log.stat().st_size - 1)
+        cluster.keep_log_short()
+        assert log.read_bytes() == b""
+        assert word in moved.read_text()
+    assert "first" not in moved.read_text()
+    fail(cluster, "third")
+    assert "third" in log.read_text()
+    assert b"\0" not in log.read_bytes(), "it goes on at the beginning"
+    Cluster(short_dir / "none", short_dir, "none").keep_log_short()
+
+
+def test_a_log_that_cannot_be_moved_on_is_cut_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "LONGEST_LOG", 10)
+    (tmp_path / "some.log").write_bytes(b"x" * 11)
+    (tmp_path / "some.log.1").mkdir()
+    logs.keep_short(tmp_path / "some.log")
+    assert (tmp_path / "some.log").read_bytes() == b""

@@ -16,6 +16,7 @@ import psycopg
 from plantroom.kernel.errors import EngineError
 from plantroom.runtime.binaries import temporal_binary
 from plantroom.runtime.database import migrate
+from plantroom.runtime.logs import keep_short
 from plantroom.runtime.postgres import Cluster
 from plantroom.runtime.processes import Daemon
 from plantroom.runtime.settings import Settings
@@ -65,7 +66,10 @@ class Engines:
         return settings
 
     async def revive(self) -> list[str]:
-        """Start again what has died; the names of what was."""
+        """Start again what has died; the names of what was. Keeps the logs short."""
+        self._cluster.keep_log_short()
+        for log in (self._home / "logs").glob("*.log"):
+            keep_short(log)
         revived = []
         if self._given.database_url is None and not self._cluster.alive():
             await asyncio.to_thread(self._start_postgres)

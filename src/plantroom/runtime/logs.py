@@ -1,11 +1,34 @@
-"""Logging: one line an event, in UTC, to standard error. Never a secret, never a value of an environment."""
+"""Logging: one line an event, in UTC, to standard error. Never a secret, never a value of an environment.
+
+Files of logs are kept short by whoever watches their processes.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import time
+from contextlib import suppress
+from pathlib import Path
 
 from plantroom.kernel.errors import TRIED_AGAIN, PlatformError
+
+LONGEST_LOG = 10 * 1024 * 1024
+"""Bytes. An engine's log and the part that was moved on are at most twice that, and what a second brings."""
+
+
+def keep_short(log: Path) -> None:
+    """Move what a log has grown to on to `<log>.1`, over what is there, so that no disk fills up with it.
+
+    Who writes to it goes on in the same file, which it must have open to append to; what it writes while this looks may
+    be lost. A disk that is full already keeps nothing from being started: then the log is cut all the same.
+    """
+    with suppress(OSError):
+        if log.stat().st_size > LONGEST_LOG:
+            with suppress(OSError):
+                shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+            os.truncate(log, 0)
 
 
 def to_standard_error(level: int = logging.INFO) -> None:

@@ -19,6 +19,7 @@ from urllib.parse import quote
 import psycopg
 
 from plantroom.kernel.errors import EngineError
+from plantroom.runtime.logs import keep_short
 from plantroom.runtime.processes import Daemon, as_account, wait_until
 
 SUPERUSER = "plantroom"
@@ -50,6 +51,7 @@ class Cluster:
     def __init__(self, directory: Path, sockets: Path, name: str, *, connections: int = 200) -> None:
         self._directory = directory
         self._data = directory / "data"
+        self._log = directory / "postgres.log"
         self._sockets = sockets / f"pg-{name}"
         self._name = name
         self._connections = connections
@@ -67,7 +69,7 @@ class Cluster:
                 "PR812",
                 f"PostgreSQL {self._name}",
                 value=f"did not take connections within {_START_PATIENCE_S} s",
-                remedy=f"See {self._directory / 'postgres.log'}",
+                remedy=f"See {self._log}",
             )
 
     def alive(self) -> bool:
@@ -75,6 +77,10 @@ class Cluster:
 
     def pid(self) -> int | None:
         return self._daemon.pid()
+
+    def keep_log_short(self) -> None:
+        """Every statement that fails, a client's too, is in it. To be called now and then, whether it runs or not."""
+        keep_short(self._log)
 
     def stop(self) -> None:
         """A fast shutdown: connections are ended, nothing is lost."""
@@ -144,7 +150,7 @@ class Cluster:
         if not self._daemon.alive():
             self._daemon.spawn(
                 [str(self.binary("postgres")), "-D", str(self._data)],
-                log=self._directory / "postgres.log",
+                log=self._log,
                 env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"},
                 cwd=Path("/"),
                 user=self._user,

@@ -199,8 +199,11 @@ class LocalDatabases:
         return {"DATABASE_URL": Pool(self._root / spec.pool, self._run).cluster.url(name, name)}
 
     async def revive(self) -> list[str]:
-        """Start every declared pool that does not run."""
-        return await each(self._revive(pool) for pool in self.pools() if not pool.cluster.alive())
+        """Start every declared pool that does not run, and keep the logs of all short."""
+        pools = self.pools()
+        for pool in pools:
+            pool.cluster.keep_log_short()
+        return await each(self._revive(pool) for pool in pools if not pool.cluster.alive())
 
     async def _revive(self, pool: Pool) -> list[str]:
         async with records.locked(self._root / ".lock"):
