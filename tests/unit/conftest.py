@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import gc
 import json
+import os
+import pty
+import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -76,7 +80,8 @@ class _Answering(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         found = self.server.answers.get(self.path)
         body = json.dumps({"asked": self.path} if found is None else found).encode()
-        self.send_response(404 if found is None else 200)
+        wrong = isinstance(found, dict) and "error" in found
+        self.send_response(404 if found is None else 503 if wrong else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -98,10 +103,33 @@ class _Api(ThreadingMixIn, UnixStreamServer):
 
 @contextmanager
 def answering(home: Path, answers: Mapping[str, Any]) -> Iterator[None]:
-    """An API of this home that has these answers, by path; everything else is not found."""
+    """An API of this home that has these answers, by path; an `error` is one, and everything else is not found."""
     with _Api(home, answers) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        yield
-        server.shutdown()
-        thread.join()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+            Path(str(server.server_address)).unlink()
+
+
+def on_a_terminal(command: list[str], columns: int) -> str:
+    """What a person sees, without the colours."""
+    ours, theirs = pty.openpty()
+    given = {**os.environ, "COLUMNS": str(columns), "LINES": "50", "TERM": "xterm-256color"}
+    with subprocess.Popen(command, env=given, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        seen = b""
+        while True:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # Linux says so when the other end is closed
+                break
+            if not piece:
+                break
+            seen += piece
+    os.close(ours)
+    assert process.returncode == 0, seen.decode()
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.decode())

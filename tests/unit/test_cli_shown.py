@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.conftest import PLANTROOM, Run, answering
+from tests.unit.conftest import PLANTROOM, Run, answering, on_a_terminal
 
 LONG = (
     "health of harbour-production-web-2: answered 500 at /health since its rows of kind «boiler» have no serial number"
@@ -183,23 +179,3 @@ def test_a_plan_shows_changes_with_reasons_counts_and_how_to_go_on(run: Run) -> 
         "1 created, 0 updated, 0 deleted, 1 unchanged, 1 refused",
         "apply it with: plantroom apply sha256:abc",
     ]
-
-
-def on_a_terminal(command: list[str], columns: int) -> str:
-    """What a person sees, without the colours."""
-    ours, theirs = pty.openpty()
-    given = {**os.environ, "COLUMNS": str(columns), "LINES": "50", "TERM": "xterm-256color"}
-    with subprocess.Popen(command, env=given, stdin=theirs, stdout=theirs, stderr=theirs) as process:
-        os.close(theirs)
-        seen = b""
-        while True:
-            try:
-                piece = os.read(ours, 65536)
-            except OSError:  # Linux says so when the other end is closed
-                break
-            if not piece:
-                break
-            seen += piece
-    os.close(ours)
-    assert process.returncode == 0, seen.decode()
-    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.decode())
