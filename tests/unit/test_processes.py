@@ -109,3 +109,37 @@ def test_a_child_whose_parent_ended_before_it_was_bound_ends_at_once() -> None:
     child = f"from plantroom.runtime.processes import bind_to_parent; bind_to_parent({gone.pid}); print('lives on')"
     done = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_a_starter_that_is_killed_before_its_record_has_started_nothing(daemon: Daemon, tmp_path: Path) -> None:
+    starter = """
+import os, signal, sys, time
+from pathlib import Path
+from plantroom.runtime.processes import Daemon
+
+class Killed(Daemon):
+    def _write(self, record):
+        print(record["pid"], flush=True)
+        time.sleep(0.5)  # an engine without a gate would have begun by now
+        os.kill(os.getpid(), signal.SIGKILL)
+
+where = Path(sys.argv[1])
+Killed("sleeper", where).spawn(["sh", "-c", "touch began; exec sleep 600"], log=where / "log", cwd=where)
+"""
+    killed = subprocess.run([sys.executable, "-c", starter, tmp_path], capture_output=True, check=False, timeout=30)
+    pid = int(killed.stdout)
+    try:
+        assert killed.returncode == -signal.SIGKILL
+        assert wait_until(lambda: started_at(pid) is None, 5), "it waits for nobody"
+        assert not (tmp_path / "began").exists()
+    finally:
+        if started_at(pid) is not None:
+            os.kill(pid, signal.SIGKILL)
+    assert not daemon.alive()
+    assert daemon.spawn(SLEEP, log=tmp_path / "log") == daemon.pid() != pid
+
+
+def test_a_daemon_is_on_record_as_the_process_that_it_is(daemon: Daemon, tmp_path: Path) -> None:
+    pid = daemon.spawn(["sh", "-c", "echo $$; readlink /proc/self/fd/0; exec sleep 600"], log=tmp_path / "log")
+    assert wait_until(lambda: (tmp_path / "log").read_text().count("\n") == 2, 10)
+    assert (tmp_path / "log").read_text() == f"{pid}\n/dev/null\n", "the gate is neither another process nor its input"
