@@ -76,10 +76,11 @@ def make(loaded: Loaded, observed: Observed, placements: Placements, generation:
         else:
             found += _left_alone(estate, place, record, seen)
     found += _undeclared(estate, records, seen, gone, refusals)
+    found = [*judged(estate, found, observed, [record for name, record in retiring.items() if name not in refusals])]
     changes = [
-        *able(server_changes(estate, observed), Capability.SERVERS, observed),
+        *able(server_changes(estate, observed, _leaving(found)), Capability.SERVERS, observed),
         *able(pool_changes(estate, observed), Capability.DATABASES, observed),
-        *judged(estate, found, observed, [record for name, record in retiring.items() if name not in refusals]),
+        *found,
     ]
     changes.sort(key=lambda change: (_KINDS[change.kind], change.name))
     return Plan(
@@ -90,6 +91,13 @@ def make(loaded: Loaded, observed: Observed, placements: Placements, generation:
         content=loaded.content,
         refusals=tuple(_refusals(loaded, changes)),
     )
+
+
+def _leaving(changes: Iterable[Change]) -> set[str | None]:
+    """The environments that become all of what is declared."""
+    changes = list(changes)
+    refused = {change.environment for change in changes if change.action is Action.REFUSED}
+    return {change.environment for change in changes if change.action not in IDLE} - refused
 
 
 def _decided(

@@ -107,8 +107,19 @@ def days_ahead(estate: Estate, today: date) -> dict[str, date]:
 
 
 def without_under_way(plan: Plan, under_way: Mapping[str, str]) -> Plan:
-    """The plan without what is being changed now, by (environment, who): half-way is neither drift nor a wish."""
-    kept = [change for change in plan.changes if (change.environment or change.name) not in under_way]
+    """The plan without what is being changed now, by (environment, who): half-way is neither drift nor a wish. A server
+    that one of them is still to leave stays."""
+    changing = [change for change in plan.changes if change.environment in under_way]
+    needed = {
+        change.before.get("server") for change in changing if change.kind is ObjectKind.INSTANCE and change.before
+    }
+    kept = [
+        replace(change, action=Action.UNCHANGED, reason="goes once the changes that are under way have left it")
+        if change.kind is ObjectKind.SERVER and change.action is Action.DELETED and change.name in needed
+        else change
+        for change in plan.changes
+        if change.environment not in under_way
+    ]
     kept += [
         Change(Action.UNCHANGED, ObjectKind.ENVIRONMENT, name, f"a change is under way, asked for by {who}")
         for name, who in under_way.items()
