@@ -62,6 +62,15 @@ async def open_intents(connection: AsyncConnection, kind: str | None = None) -> 
     return [_intent(row) for row in found]
 
 
+async def newest_intent(connection: AsyncConnection, kind: str) -> Intent | None:
+    """Open or ended."""
+    found = await connection.execute(
+        text("SELECT * FROM intent WHERE kind = :kind ORDER BY at DESC, digest DESC LIMIT 1"), {"kind": kind}
+    )
+    row = found.one_or_none()
+    return None if row is None else _intent(row)
+
+
 async def end_intent(connection: AsyncConnection, digest: str, outcome: dict[str, Any]) -> None:
     await connection.execute(
         text("UPDATE intent SET state = 'ended', outcome = :outcome WHERE digest = :digest AND state = 'open'"),
