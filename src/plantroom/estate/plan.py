@@ -70,7 +70,7 @@ def make(loaded: Loaded, observed: Observed, placements: Placements, generation:
     for place in places(estate):
         record = records.get(place.name)
         if management_of(estate, place) is Management.MANAGED:
-            stays = refusals.get(place.name) or lacking(estate, place, observed)
+            stays = refusals.get(place.name) or lacking(estate, place, observed) or _elsewhere(place, record, observed)
             change, wanted = _decided(estate, place, record, placements, stays, today)
             found += [change] if wanted is None else [change, *diff(wanted, seen)]
         else:
@@ -120,6 +120,17 @@ def _decided(
     if record is None or record.status is Status.RETIRED:
         return _new(estate, place, record, placements, today)
     return _existing(estate, place, record, placements)
+
+
+def _elsewhere(place: Place, record: Record | None, observed: Observed) -> str:
+    """Why no database is made for it where its pool really is, or "" when one may be, or is there already."""
+    environment, residency = place.environment, place.client.residency
+    there = next((pool for pool in observed.pools if pool.name == environment.database_pool), None)
+    has = record is not None and record.go_live is None and record.database_pool is not None
+    ends = environment.state is EnvironmentState.RETIRED
+    if there is None or has or ends or not residency or there.region in residency:
+        return ""
+    return f"its database pool {there.name} is in {there.region}, outside of its client's residency"
 
 
 def _kept(record: Record, refusal: str) -> tuple[Change, Wanted]:

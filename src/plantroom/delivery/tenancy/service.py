@@ -101,7 +101,7 @@ class TenancyService:
                 records.append(replace(record, go_live=days[change.environment]))
         current = {record.environment: record.assignments for record in records}
         estate = loaded.estate
-        placements = dict(await asyncio.to_thread(place, estate, current))
+        placements = dict(await asyncio.to_thread(place, estate, current, seen.servers))
         observed = Observed(
             *(seen.servers, seen.pools, seen.databases, seen.file_stores, seen.instances, seen.routes),
             records=records,
