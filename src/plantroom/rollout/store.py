@@ -269,7 +269,13 @@ async def changes_for(connection: AsyncConnection, intent: str) -> list[Change]:
     return [_change(row) for row in found]
 
 
-async def under_way(connection: AsyncConnection) -> dict[str, str]:
-    """The environments whose change is open, with the actor who asked for it."""
-    found = await connection.execute(text("SELECT environment, actor FROM change WHERE state = 'open'"))
+async def under_way(connection: AsyncConnection, since: str) -> dict[str, str]:
+    """The environments of which a change is open, or was at any time since, with the actor who asked for it."""
+    found = await connection.execute(
+        text(
+            "SELECT environment, actor FROM change"
+            " WHERE state = 'open' OR (state <> 'superseded' AND ended >= :since) ORDER BY at, key"
+        ),
+        {"since": since},
+    )
     return {row.environment: row.actor for row in found}
