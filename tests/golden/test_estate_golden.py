@@ -106,7 +106,7 @@ def test_plans_are_exactly_these(case: Path, tmp_path: Path) -> None:
 
 def planned(loaded: Loaded, observed: Observed):  # type: ignore[no-untyped-def]
     current = {record.environment: record.assignments for record in observed.records}
-    return make(loaded, observed, place(loaded.estate, current), 7, TODAY)
+    return make(loaded, observed, place(loaded.estate, current, observed.servers), 7, TODAY)
 
 
 def drifted(observed: Observed, line: str) -> Observed:

@@ -7,6 +7,7 @@ from typing import Any
 from plantroom.estate.model import Estate
 from plantroom.estate.plan import Assignment
 from plantroom.kernel.verdict import Refused
+from plantroom.platforms.contract import ServerSeen
 from plantroom.rollout.placement import place
 
 
@@ -81,3 +82,26 @@ def test_what_no_longer_fits_its_server_moves() -> None:
     assert not isinstance(after, Refused)
     assert after[0] == before[0]
     assert after[1].server in ("mesh-2", "mesh-3")
+
+
+def test_a_server_counts_where_it_really_is() -> None:
+    asked = estate(3, 400, "large-a", "small-b")
+    at_home = asked.clients["large-a"].model_copy(update={"residency": ("north",)})
+    asked = asked.model_copy(update={"clients": {**asked.clients, "large-a": at_home}})
+    seen = [ServerSeen(f"mesh-{number}", "mesh", "south", True) for number in (1, 2, 3)]
+    found = place(asked, {}, seen)
+    assert found["large-a/production"] == Refused(
+        "no server of mesh is in its client's residency: mesh-1 is in south, mesh-2 is in south, mesh-3 is in south"
+    )
+    assert not isinstance(found["small-b/production"], Refused), "its data may be anywhere"
+    some = place(asked, {}, seen[:1])["large-a/production"]
+    assert not isinstance(some, Refused)
+    assert {one.server for one in some} == {"mesh-2", "mesh-3"}
+    before = {"large-a/production": (Assignment("web", 1, "mesh-1"), Assignment("web", 2, "mesh-2"))}
+    assert place(asked, before, seen[:1])["large-a/production"] == (
+        Assignment("web", 1, "mesh-3"),
+        Assignment("web", 2, "mesh-2"),
+    )
+    one = place(asked, {}, seen[:2])["large-a/production"]
+    assert isinstance(one, Refused)
+    assert one.reason.endswith("; outside of its client's residency: mesh-1 is in south, mesh-2 is in south")

@@ -235,6 +235,7 @@ def test_an_instances_name_is_its_own() -> None:
         {"secrets": {"KEY": SecretRef(file="/run/key")}},
         {"sizes": {"web": Size(512, 250), "worker": Size(128, 100)}},
         {"database_pool": "north-b"},
+        {"file_store": False},
     ],
     ids=lambda changed: next(iter(changed)),
 )

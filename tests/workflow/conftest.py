@@ -7,7 +7,7 @@ import contextlib
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,6 +50,26 @@ class Simulated:
     environment: WorkflowEnvironment
     estate: Path
     clock: Clock
+    activities: list[Callable[..., Any]]
+    workers: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def work(self) -> None:
+        """A worker, from now on. No cache: every task replays its history from the start, which finds what is not
+        deterministic."""
+        await self.workers.enter_async_context(
+            worker(self.environment.client, bootstrap.WORKFLOWS, self.activities, cached=0)
+        )
+
+    async def without_worker(self, skip: timedelta) -> None:
+        """Nobody works for so long; then there is a worker again."""
+        began = await self.environment.get_current_time()
+
+        async def over() -> bool:
+            return await self.environment.get_current_time() >= began + skip
+
+        await self.workers.aclose()
+        await self.until(over, skip / 4)
+        await self.work()
 
     def declare(self, estate: Mapping[str, Any]) -> None:
         self.estate.mkdir(exist_ok=True)
@@ -131,16 +151,16 @@ def simulate(database_url: str, tmp_path: Path) -> Make:
             build_tiny(home, tmp_path / "source", "1.0", "2.0", "3.0")
             hands = bootstrap.hands(core, platform, clock)
             activities = [*hands.rollout.all(), *hands.tenancy.all(), *hands.trains.all()]
-            world = Simulated(core, platform, environment, tmp_path / "estate", clock)
+            world = Simulated(core, platform, environment, tmp_path / "estate", clock, activities)
             estate = tiny_estate(clients)
             for ring in estate["rings"]:
                 ring.update(rings)
             world.declare(estate)
-            # No cache: every task replays its history from the start, which finds what is not deterministic.
             try:
                 # Time goes on only when a test says so, not whenever something waits for a result.
                 with environment.auto_time_skipping_disabled():
-                    async with worker(environment.client, bootstrap.WORKFLOWS, activities, cached=0):
+                    await world.work()
+                    async with world.workers:
                         yield world
             finally:
                 await core.database.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from plantroom.estate.changes import Action, Change, Content, ObjectKind, Observed, Status
 from plantroom.estate.effective import milli, server_names
@@ -12,8 +12,9 @@ from plantroom.estate.watched import not_ours
 from plantroom.platforms.contract import DatabasePoolSeen, ServerSeen
 
 
-def server_changes(estate: Estate, observed: Observed) -> Iterator[Change]:
-    """Every server of a managed or observed pool, and every other one that was seen."""
+def server_changes(estate: Estate, observed: Observed, leaving: Collection[str | None]) -> Iterator[Change]:
+    """Every server of a managed or observed pool, and every other one that was seen. `leaving` are the environments
+    that this plan changes: whatever they have on a server that is not declared goes elsewhere, or goes."""
     seen = {server.name: server for server in observed.servers}
     declared: set[str] = set()
     for pool_name, pool in estate.server_pools.items():
@@ -26,7 +27,8 @@ def server_changes(estate: Estate, observed: Observed) -> Iterator[Change]:
     busy = _busy(observed)
     for name, server in seen.items():
         if name not in declared:
-            yield _further(estate, server, busy.get(name, 0))
+            on = busy.get(name, ())
+            yield _further(estate, server, len(on), sum(environment not in leaving for environment in on))
 
 
 def _server(name: str, pool_name: str, pool: ServerPool, there: ServerSeen | None) -> Change:
@@ -47,21 +49,27 @@ def _server(name: str, pool_name: str, pool: ServerPool, there: ServerSeen | Non
     return _change(Action.UNCHANGED, name, "")
 
 
-def _further(estate: Estate, server: ServerSeen, instances: int) -> Change:
+def _further(estate: Estate, server: ServerSeen, instances: int, staying: int) -> Change:
     pool = estate.server_pools.get(server.pool)
     if pool is not None and pool.management is Management.EXTERNAL:
         return _change(Action.UNCHANGED, server.name, pool.management.value)
     if pool is not None and pool.management is Management.OBSERVED:
         return _change(Action.OBSERVED, server.name, f"{server.pool} declares {pool.servers} servers", _content(server))
-    if instances:
-        reason = f"goes once its {instances} instance{'' if instances == 1 else 's'} moved, with the next plan"
+    if staying:
+        reason = f"goes with a plan that moves its {_instances(staying)}, which this one does not"
         return _change(Action.UNCHANGED, server.name, reason)
     reason = f"{server.pool} has {pool.servers} servers" if pool else f"no pool {server.pool} is declared"
+    if instances:
+        reason += f"; it goes when its {_instances(instances)} {'has' if instances == 1 else 'have'} left"
     return _change(Action.DELETED, server.name, reason, _content(server))
 
 
-def _busy(observed: Observed) -> dict[str, int]:
-    """How many instances are on a server, or are recorded to be."""
+def _instances(count: int) -> str:
+    return f"{count} instance{'' if count == 1 else 's'}"
+
+
+def _busy(observed: Observed) -> dict[str, list[str]]:
+    """The environment of each instance that is on a server, or is recorded to be."""
     slots = {(one.environment, one.process, one.slot, one.server) for one in observed.instances}
     slots.update(
         (record.environment, one.process, one.slot, one.server)
@@ -69,9 +77,9 @@ def _busy(observed: Observed) -> dict[str, int]:
         if record.status is not Status.RETIRED
         for one in record.assignments
     )
-    busy: dict[str, int] = {}
-    for *_, server in slots:
-        busy[server] = busy.get(server, 0) + 1
+    busy: dict[str, list[str]] = {}
+    for environment, _, _, server in slots:
+        busy.setdefault(server, []).append(environment)
     return busy
 
 

@@ -101,7 +101,8 @@ class Observed:
 class Change:
     """What happens to one object, and why. `before` is None when it is not there, `after` when it will not be; both
     are None for an unchanged one. Of an observed one, `after` is what would be. `environment` is the one it belongs to,
-    if any. Never holds a secret's value, and a value of the environment only by its name."""
+    if any. `held_by` names what is refused, where this one is refused only because it does not go without that. Never
+    holds a secret's value, and a value of the environment only by its name."""
 
     action: Action
     kind: ObjectKind
@@ -110,6 +111,7 @@ class Change:
     before: Content | None = None
     after: Content | None = None
     environment: str | None = None
+    held_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ class Plan:
         said = [change_data(change) for change in self.changes if change.action is not Action.UNCHANGED]
         return digest(
             {
-                "format": 2,
+                "format": 3,
                 "commit": self.commit,
                 "dirty": self.dirty,
                 "generation": self.generation,
@@ -178,6 +180,7 @@ def change_data(change: Change) -> dict[str, Any]:
         "before": change.before,
         "after": change.after,
         "environment": change.environment,
+        "held_by": change.held_by,
     }
 
 
@@ -193,6 +196,7 @@ def from_data(data: Mapping[str, Any]) -> Plan:
                 change["before"],
                 change["after"],
                 change["environment"],
+                change["held_by"],
             )
             for change in data["changes"]
         ),

@@ -12,7 +12,8 @@ from plantroom.kernel.digest import digest
 
 def config_of(estate: Estate, client: str, stage: str) -> dict[str, Any]:
     """What of the declaration reaches an environment's instances and its route, and so makes them new when it changes:
-    values, secret references (never secrets), host names, and per process type count and limits."""
+    values, secret references (never secrets), host names, and per process type count and limits. Whether there is a
+    database and a file store reaches them as well; the record knows it by itself."""
     environment = estate.clients[client].environments[stage]
     return {
         "application": environment.application,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from plantroom.estate.changes import Action, Change, ObjectKind, Observed, Record, Status
+from plantroom.estate.changes import IDLE, Action, Change, ObjectKind, Observed, Record, Status
 from plantroom.estate.model import Estate
 
 _KEYS = {
@@ -41,7 +41,8 @@ def judged(
     estate: Estate, changes: Iterable[Change], observed: Observed, retiring: Collection[Record]
 ) -> Iterator[Change]:
     """The changes, with deletions of databases and file stores refused where they are not allowed, on top of what the
-    environments that retire take with them."""
+    environments that retire take with them. An environment changes as a whole or not at all, so what else would change
+    of it is refused as well."""
     changes = list(changes)
     refused: dict[ObjectKind, dict[str, str]] = {}
     for kind in _DATA:
@@ -55,12 +56,30 @@ def judged(
         holding = sum(_holds(record, kind) for record in retiring)
         if allowed and (past := _past(estate, kind, len(allowed), holding, _total(observed, kind))):
             refused[kind].update(dict.fromkeys(allowed, past))
+    whole = {change.environment for change in changes if change.kind is ObjectKind.ENVIRONMENT}
+    held: dict[str, tuple[Change, str]] = {}
     for change in changes:
         reason = refused.get(change.kind, {}).get(change.environment or "")
+        if change.action is Action.DELETED and reason and change.environment in whole:
+            held.setdefault(change.environment or "", (change, reason))
+    for change in changes:
+        reason = refused.get(change.kind, {}).get(change.environment or "")
+        by = held.get(change.environment or "")
         if change.action is Action.DELETED and reason:
             yield replace(change, action=Action.REFUSED, reason=f"{change.reason}; {reason}")
+        elif by is not None and change.action not in IDLE:
+            yield _held(change, *by)
         else:
             yield change
+
+
+def _held(change: Change, by: Change, why: str) -> Change:
+    return replace(
+        change,
+        action=Action.REFUSED,
+        reason=f"{change.reason}; its {by.kind.value} is refused: {why}",
+        held_by=f"{by.kind.value} {by.name}",
+    )
 
 
 def _not_allowed(estate: Estate, kind: ObjectKind, environments: Iterable[str]) -> dict[str, str]:

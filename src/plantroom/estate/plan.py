@@ -70,16 +70,17 @@ def make(loaded: Loaded, observed: Observed, placements: Placements, generation:
     for place in places(estate):
         record = records.get(place.name)
         if management_of(estate, place) is Management.MANAGED:
-            stays = refusals.get(place.name) or lacking(estate, place, observed)
+            stays = refusals.get(place.name) or lacking(estate, place, observed) or _elsewhere(place, record, observed)
             change, wanted = _decided(estate, place, record, placements, stays, today)
             found += [change] if wanted is None else [change, *diff(wanted, seen)]
         else:
             found += _left_alone(estate, place, record, seen)
     found += _undeclared(estate, records, seen, gone, refusals)
+    found = [*judged(estate, found, observed, [record for name, record in retiring.items() if name not in refusals])]
     changes = [
-        *able(server_changes(estate, observed), Capability.SERVERS, observed),
+        *able(server_changes(estate, observed, _leaving(found)), Capability.SERVERS, observed),
         *able(pool_changes(estate, observed), Capability.DATABASES, observed),
-        *judged(estate, found, observed, [record for name, record in retiring.items() if name not in refusals]),
+        *found,
     ]
     changes.sort(key=lambda change: (_KINDS[change.kind], change.name))
     return Plan(
@@ -90,6 +91,13 @@ def make(loaded: Loaded, observed: Observed, placements: Placements, generation:
         content=loaded.content,
         refusals=tuple(_refusals(loaded, changes)),
     )
+
+
+def _leaving(changes: Iterable[Change]) -> set[str | None]:
+    """The environments that become all of what is declared."""
+    changes = list(changes)
+    refused = {change.environment for change in changes if change.action is Action.REFUSED}
+    return {change.environment for change in changes if change.action not in IDLE} - refused
 
 
 def _decided(
@@ -112,6 +120,17 @@ def _decided(
     if record is None or record.status is Status.RETIRED:
         return _new(estate, place, record, placements, today)
     return _existing(estate, place, record, placements)
+
+
+def _elsewhere(place: Place, record: Record | None, observed: Observed) -> str:
+    """Why no database is made for it where its pool really is, or "" when one may be, or is there already."""
+    environment, residency = place.environment, place.client.residency
+    there = next((pool for pool in observed.pools if pool.name == environment.database_pool), None)
+    has = record is not None and record.go_live is None and record.database_pool is not None
+    ends = environment.state is EnvironmentState.RETIRED
+    if there is None or has or ends or not residency or there.region in residency:
+        return ""
+    return f"its database pool {there.name} is in {there.region}, outside of its client's residency"
 
 
 def _kept(record: Record, refusal: str) -> tuple[Change, Wanted]:

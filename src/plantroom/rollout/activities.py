@@ -29,6 +29,7 @@ from plantroom.rollout.ports import Artefacts
 from plantroom.rollout.scenes import NOT_OPEN, Scene, Scenes, may, may_retire
 from plantroom.runtime.clock import Clock, stamp
 from plantroom.runtime.database import Database
+from plantroom.runtime.temporal import beating
 
 _LOOK = 0.05
 """Seconds between two looks while waiting: less than most instances need to start, so that it hardly adds to it."""
@@ -70,7 +71,7 @@ class Activities:
     @activity.defn(name=steps.PREPARE)
     async def prepare(self, given: steps.StepInput) -> steps.ChangeView:
         """What is to be done, from what is there now."""
-        async with _Beating():
+        async with beating():
             return await self._look(given)
 
     async def _look(self, given: steps.StepInput) -> steps.ChangeView:
@@ -117,10 +118,10 @@ class Activities:
             steps.FILES: self._make_files,
             steps.ROUTE: self._route,
             steps.START: self._start,
-            steps.AWAIT_HEALTHY: self.await_healthy,
+            steps.AWAIT_HEALTHY: self._until_healthy,
             steps.ADMIT: self._admit,
             steps.DRAIN: self._drain,
-            steps.AWAIT_DRAINED: self.await_drained,
+            steps.AWAIT_DRAINED: self._until_drained,
             steps.STOP: self._stop,
         }
         for number, step in enumerate(given.steps):
@@ -172,7 +173,7 @@ class Activities:
                     ran.append({"release": script.release, "sha256": script.sha256})
             return {"ran": ran}
 
-        async with _Beating():
+        async with beating():
             return await self._step(scene, given, steps.SCHEMA, {"release": target.release}, act)
 
     async def _route(self, given: steps.StepInput) -> steps.StepResult:
@@ -201,6 +202,10 @@ class Activities:
 
     @activity.defn(name=steps.AWAIT_HEALTHY)
     async def await_healthy(self, given: steps.StepInput) -> steps.StepResult:
+        async with beating():
+            return await self._until_healthy(given)
+
+    async def _until_healthy(self, given: steps.StepInput) -> steps.StepResult:
         """Looks until the instance answers its health check, for as long as its artefact allows a start to take."""
         scene = await self._scenes.of(given.change, given.direction)
         _, artefact = scene.side()
@@ -214,8 +219,6 @@ class Activities:
                 why = str(error)
             if not why:
                 return steps.StepResult(True)
-            if not given.glance:
-                activity.heartbeat()
             await asyncio.sleep(_LOOK)
         return steps.StepResult(False, f"{given.name} was not healthy within {limit} s: {why}", wait=given.glance)
 
@@ -259,6 +262,10 @@ class Activities:
 
     @activity.defn(name=steps.AWAIT_DRAINED)
     async def await_drained(self, given: steps.StepInput) -> steps.StepResult:
+        async with beating():
+            return await self._until_drained(given)
+
+    async def _until_drained(self, given: steps.StepInput) -> steps.StepResult:
         """Looks until nothing is in flight, or the time allowed is over; the instance is stopped either way."""
         scene = await self._scenes.of(given.change, given.direction)
         limit = (scene.target or scene.change.target).drain_timeout_s
@@ -269,8 +276,6 @@ class Activities:
                 return steps.StepResult(True)
             if time.monotonic() >= until:
                 return steps.StepResult(True, f"{left} still in flight after {limit} s", wait=given.glance)
-            if not given.glance:
-                activity.heartbeat()
             await asyncio.sleep(_LOOK)
 
     async def _stop(self, given: steps.StepInput) -> steps.StepResult:
@@ -308,7 +313,7 @@ class Activities:
             await asyncio.to_thread(archives.write_manifest, place, scene.change, kept, now, until)
             return {"place": str(place), "kept": kept, "until": until}
 
-        async with _Beating():
+        async with beating():
             return await self._step(scene, given, steps.ARCHIVE, {}, act, partial(may_retire, scene, given))
 
     @activity.defn(name=steps.REMOVE_DATA)
@@ -331,7 +336,7 @@ class Activities:
                 await self._platform.files.remove(target.environment)
             return {}
 
-        async with _Beating():
+        async with beating():
             return await self._step(scene, given, steps.REMOVE_DATA, {}, act, archived)
 
     @activity.defn(name=steps.FINISH)
@@ -415,21 +420,6 @@ class Activities:
         if target.file_store:
             found.update(self._platform.files.variables(target.environment))
         return found
-
-
-class _Beating:
-    """Heartbeats while a long call is under way, so that a dead worker is noticed in seconds."""
-
-    async def __aenter__(self) -> None:
-        self._task = asyncio.create_task(self._beat())
-
-    async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
-
-    async def _beat(self) -> None:
-        while True:
-            activity.heartbeat()
-            await asyncio.sleep(1)
 
 
 def _key(given: steps.StepInput, verb: str) -> str:

@@ -177,7 +177,8 @@ def settle_revision(wanted: Target, previous: Target | None) -> Target:
         return wanted
 
     def started_with(target: Target) -> tuple[object, ...]:
-        return (target.artefact, target.release, target.values, target.secrets, target.sizes, target.database_pool)
+        release = (target.artefact, target.release)
+        return (*release, target.values, target.secrets, target.sizes, target.database_pool, target.file_store)
 
     if started_with(wanted) != started_with(previous):
         return wanted

@@ -45,7 +45,7 @@ HEARTBEAT = timedelta(seconds=3)
 
 PATIENCE = timedelta(minutes=5)
 """How long a step is tried again while something does not answer, before the change counts as failed. Long enough for
-an engine to be restarted, short enough for a release night."""
+an engine to be restarted, short enough for a release night. Time without a worker does not count."""
 
 
 @dataclass(frozen=True)

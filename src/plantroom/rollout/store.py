@@ -62,6 +62,15 @@ async def open_intents(connection: AsyncConnection, kind: str | None = None) -> 
     return [_intent(row) for row in found]
 
 
+async def newest_intent(connection: AsyncConnection, kind: str) -> Intent | None:
+    """Open or ended."""
+    found = await connection.execute(
+        text("SELECT * FROM intent WHERE kind = :kind ORDER BY at DESC, digest DESC LIMIT 1"), {"kind": kind}
+    )
+    row = found.one_or_none()
+    return None if row is None else _intent(row)
+
+
 async def end_intent(connection: AsyncConnection, digest: str, outcome: dict[str, Any]) -> None:
     await connection.execute(
         text("UPDATE intent SET state = 'ended', outcome = :outcome WHERE digest = :digest AND state = 'open'"),
@@ -260,7 +269,13 @@ async def changes_for(connection: AsyncConnection, intent: str) -> list[Change]:
     return [_change(row) for row in found]
 
 
-async def under_way(connection: AsyncConnection) -> dict[str, str]:
-    """The environments whose change is open, with the actor who asked for it."""
-    found = await connection.execute(text("SELECT environment, actor FROM change WHERE state = 'open'"))
+async def under_way(connection: AsyncConnection, since: str) -> dict[str, str]:
+    """The environments of which a change is open, or was at any time since, with the actor who asked for it."""
+    found = await connection.execute(
+        text(
+            "SELECT environment, actor FROM change"
+            " WHERE state = 'open' OR (state <> 'superseded' AND ended >= :since) ORDER BY at, key"
+        ),
+        {"since": since},
+    )
     return {row.environment: row.actor for row in found}

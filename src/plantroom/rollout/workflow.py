@@ -7,13 +7,22 @@ change that was interrupted anywhere, and went on, ends as if nothing had happen
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from itertools import takewhile
 from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import ActivityError, ChildWorkflowError, WorkflowAlreadyStartedError, is_cancelled_exception
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    ChildWorkflowError,
+    TimeoutType,
+    WorkflowAlreadyStartedError,
+    is_cancelled_exception,
+)
+from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 
 with workflow.unsafe.imports_passed_through():
     from plantroom.rollout import steps
@@ -25,6 +34,9 @@ AGAIN = RetryPolicy(
     initial_interval=timedelta(milliseconds=200), backoff_coefficient=2, maximum_interval=timedelta(seconds=5)
 )
 """Soon at first, since most of what does not answer is back in a moment."""
+
+_ONCE = RetryPolicy(maximum_attempts=1)
+"""For what `_patiently` tries again: Temporal's own bounds count the time in which no worker is there, too."""
 
 _LOOK_AGAIN = 2
 """Seconds between two attempts at a step for which patience has run out once already."""
@@ -77,6 +89,40 @@ async def defer(activity: str, given: Any, result: type[T]) -> T:
             await asyncio.sleep(_LOOK_AGAIN)
 
 
+async def _patiently(attempt: Callable[[], Awaitable[T]], limit: timedelta) -> T:
+    """What `attempt` brings, tried again until patience runs out; the ActivityError of the last time then.
+
+    Only failures of its own use patience up, each by the time that it was really tried for. That no worker is there, or
+    that one ends in the middle, is nobody's failure, however long it lasts. `limit` is the activity's start-to-close.
+    """
+    tried, pause = timedelta(), AGAIN.initial_interval
+    longest = AGAIN.maximum_interval or pause
+    while True:
+        try:
+            return await attempt()
+        except ActivityError as error:
+            if is_cancelled_exception(error) or getattr(error.cause, "non_retryable", False):
+                raise
+            took = _tried(error.cause, limit)
+            if took is not None:
+                tried += took + pause
+            if tried >= steps.PATIENCE:
+                raise
+        await asyncio.sleep(pause.total_seconds())
+        pause = min(pause * AGAIN.backoff_coefficient, longest)
+
+
+def _tried(cause: BaseException | None, limit: timedelta) -> timedelta | None:
+    """How long an activity was tried for before it failed; None when its worker was the matter."""
+    if isinstance(cause, ActivityTimeoutError):
+        # Silence is the worker's. One that beats to the end was held up by what it asked.
+        return limit if cause.type is TimeoutType.START_TO_CLOSE else None
+    if isinstance(cause, ApplicationError) and cause.details:
+        # As the worker measured it.
+        return timedelta(seconds=cause.details[0])
+    return None
+
+
 @workflow.defn(name=steps.WORKFLOW)
 class EnvironmentChange:
     @workflow.run
@@ -87,13 +133,7 @@ class EnvironmentChange:
             stuck = await self._go(change, Direction.BACK)
         ended = Direction.BACK if why else Direction.FORWARD
         text = f"{why} | not back: {stuck}" if stuck else why
-        await workflow.execute_local_activity(
-            steps.FINISH,
-            steps.StepInput(change, ended.value, text),
-            start_to_close_timeout=steps.SHORT,
-            schedule_to_close_timeout=steps.PATIENCE,
-            retry_policy=AGAIN,
-        )
+        await defer(steps.FINISH, steps.StepInput(change, ended.value, text), steps.StepResult)
         return steps.ChangeResult(not why, why, stuck)
 
     async def _go(self, change: str, direction: Direction) -> str:
@@ -101,15 +141,8 @@ class EnvironmentChange:
         try:
             # Not a local one: what is to be done is in the history before any of it is done. Prepared again in the
             # middle, it would leave out what is done and not yet recorded, and that would never be.
-            view: steps.ChangeView = await workflow.execute_activity(
-                steps.PREPARE,
-                steps.StepInput(change, direction.value),
-                result_type=steps.ChangeView,
-                start_to_close_timeout=steps.SHORT,
-                schedule_to_close_timeout=steps.PATIENCE,
-                heartbeat_timeout=steps.HEARTBEAT,
-                retry_policy=AGAIN,
-            )
+            given = steps.StepInput(change, direction.value)
+            view = await _ordinary(steps.PREPARE, given, steps.ChangeView, steps.SHORT)
             if not view.done:
                 return view.why
             return await self._all(_steps(view), change, direction)
@@ -138,27 +171,37 @@ class EnvironmentChange:
 
     async def _run(self, given: steps.RunInput) -> steps.RunResult:
         limit = steps.SHORT * len(given.steps)
-        result: Any = await workflow.execute_local_activity(
-            steps.RUN,
-            given,
-            result_type=steps.RunResult,
-            start_to_close_timeout=limit,
-            schedule_to_close_timeout=limit + steps.PATIENCE,
-            retry_policy=AGAIN,
-        )
+
+        async def attempt() -> Any:
+            return await workflow.execute_local_activity(
+                steps.RUN,
+                given,
+                result_type=steps.RunResult,
+                start_to_close_timeout=limit,
+                retry_policy=_ONCE,
+            )
+
+        result = await _patiently(attempt, limit)
         return steps.RunResult(result.count, steps.StepResult(result.last.done, result.last.why, result.last.wait))
 
     async def _long(self, step: steps.Step, change: str, direction: Direction, timeout: timedelta) -> steps.StepResult:
-        result: Any = await workflow.execute_activity(
-            step.verb,
-            step.given(change, direction.value),
-            result_type=steps.StepResult,
-            start_to_close_timeout=timeout,
-            schedule_to_close_timeout=timeout + steps.PATIENCE,
-            heartbeat_timeout=steps.HEARTBEAT,
-            retry_policy=AGAIN,
-        )
+        result = await _ordinary(step.verb, step.given(change, direction.value), steps.StepResult, timeout)
         return steps.StepResult(result.done, result.why)
+
+
+async def _ordinary(activity: str, given: steps.StepInput, result: type[T], limit: timedelta) -> T:
+    async def attempt() -> T:
+        found: T = await workflow.execute_activity(
+            activity,
+            given,
+            result_type=result,
+            start_to_close_timeout=limit,
+            heartbeat_timeout=steps.HEARTBEAT,
+            retry_policy=_ONCE,
+        )
+        return found
+
+    return await _patiently(attempt, limit)
 
 
 def _steps(view: steps.ChangeView) -> list[steps.Step]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from temporalio import activity
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import Worker
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from plantroom.kernel.errors import EngineError
@@ -26,6 +30,9 @@ that a night goes on soon after its worker was killed. A worker that is only slo
 _STICKY_TIMEOUT = timedelta(seconds=1)
 """How long a workflow waits for the worker that remembers it to take the next task, before any may; a tenth of
 Temporal's default, for the same reason. One that remembers nothing reads the history again, which is short."""
+
+_BEAT_S = 1
+"""Seconds between two heartbeats: a third of the silence after which a worker is taken for dead."""
 
 
 async def connect(address: str, namespace: str, key_file: Path, patience_s: float = 30) -> Client:
@@ -105,6 +112,42 @@ def sandbox() -> SandboxedWorkflowRunner:
     )
 
 
+@asynccontextmanager
+async def beating() -> AsyncIterator[None]:
+    """Heartbeats of an activity while it is under way, whatever it waits for: silence means that its worker is gone."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(_BEAT_S)
+
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+class _Measured(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        begun = time.monotonic()
+        try:
+            return await super().execute_activity(input)
+        except FailureError:
+            raise
+        except Exception as error:
+            took = time.monotonic() - begun
+            raise ApplicationError(str(error), took, type=type(error).__name__) from error
+
+
+class _Measuring(Interceptor):
+    """Every failure of an activity says as its first detail for how many seconds it was tried. A workflow cannot know:
+    on its own clock, time in which no worker is there goes on as well."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return _Measured(next)
+
+
 def worker(
     client: Client, workflows: Sequence[type], activities: Sequence[Callable[..., Any]], *, cached: int = 500
 ) -> Worker:
@@ -115,6 +158,7 @@ def worker(
         workflows=workflows,
         activities=activities,
         workflow_runner=sandbox(),
+        interceptors=[_Measuring()],
         max_cached_workflows=cached,
         sticky_queue_schedule_to_start_timeout=_STICKY_TIMEOUT,
         max_concurrent_activities=100,

@@ -163,9 +163,21 @@ class Activities:
 
     @activity.defn(name=steps.CLEAR)
     async def clear(self, given: steps.ApplyStep) -> steps.ApplyResult:
-        """Remove what nobody declares; the plan has checked that it may go."""
+        """Remove what nobody declares; the plan has checked that it may go. Data of an environment that has this data
+        by its record stays, whatever the plan was."""
         intent, _ = await self._intent(given.digest)
         kind, name = given.name.split(":", 1)
+        environment, _, pool = name.partition("@")
+
+        async def nobody_s(connection: AsyncConnection) -> Verdict:
+            there = await rollout_store.target(connection, environment)
+            if there is None or there.status is Status.RETIRED:
+                return Allowed()
+            has = {
+                ObjectKind.DATABASE: there.database_pool is not None and pool in ("", there.database_pool),
+                ObjectKind.FILE_STORE: there.file_store,
+            }
+            return Refused(f"{environment} has it") if has.get(ObjectKind(kind), False) else Allowed()
 
         async def act() -> dict[str, Any]:
             if kind == ObjectKind.INSTANCE:
@@ -173,14 +185,14 @@ class Activities:
             elif kind == ObjectKind.ROUTE:
                 await self._platform.traffic.unroute([name])
             elif kind == ObjectKind.DATABASE:
-                pools = [one.pool for one in await self._platform.databases.observe() if one.environment == name]
-                for pool in pools:
-                    await self._platform.databases.drop(DatabaseSpec(pool, name))
+                for one in await self._platform.databases.observe():
+                    if one.environment == environment and pool in ("", one.pool):
+                        await self._platform.databases.drop(DatabaseSpec(one.pool, environment))
             elif kind == ObjectKind.FILE_STORE:
                 await self._platform.files.remove(name)
             return {}
 
-        return await self._step(intent, steps.CLEAR, given.name, {}, act)
+        return await self._step(intent, steps.CLEAR, given.name, {}, act, judge=nobody_s)
 
     @activity.defn(name=steps.REMOVE_SERVER)
     async def remove_server(self, given: steps.ApplyStep) -> steps.ApplyResult:

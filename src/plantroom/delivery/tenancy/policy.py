@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Set
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 
 from plantroom.delivery.tenancy.model import Work
-from plantroom.estate.changes import Action, Assignment, Change, ObjectKind, Plan, Status
+from plantroom.estate.changes import IDLE, Action, Assignment, Change, ObjectKind, Plan, Status
 from plantroom.estate.effective import management_of, milli, places, release_of
 from plantroom.estate.model import EnvironmentState, Estate, Loaded, Management
 from plantroom.kernel.verdict import Refused
@@ -15,13 +15,9 @@ from plantroom.rollout.model import Target
 from plantroom.rollout.policy import settle_revision, target_of
 from plantroom.runtime.clock import stamp
 
-_OF_ENVIRONMENT = (
-    ObjectKind.ENVIRONMENT,
-    ObjectKind.DATABASE,
-    ObjectKind.FILE_STORE,
-    ObjectKind.INSTANCE,
-    ObjectKind.ROUTE,
-)
+_DATA = (ObjectKind.DATABASE, ObjectKind.FILE_STORE)
+_PARTS = (*_DATA, ObjectKind.INSTANCE, ObjectKind.ROUTE)
+_OF_ENVIRONMENT = (ObjectKind.ENVIRONMENT, *_PARTS)
 
 
 def declared_environments(estate: Estate) -> set[str]:
@@ -53,15 +49,19 @@ def work_of(
     estate = loaded.estate
     declared = declared_environments(estate)
     managed = managed_environments(estate)
-    refused = {change.environment or change.name for change in plan.refused if change.kind in _OF_ENVIRONMENT}
-    servers, pools, clear, remove = _shared_parts(plan, estate, declared | set(recorded))
+    refused = _refused(plan, _OF_ENVIRONMENT)
+    as_it_was = refused - _refused(plan, _PARTS)
+    servers, pools, clear, remove = _shared_parts(plan, estate, declared, recorded)
     ahead = {name: day for name, day in days_ahead(estate, today).items() if name not in recorded}
     environments: dict[str, dict[str, object]] = {}
     waiting: dict[str, tuple[Mapping[str, object], str]] = {}
     for name in sorted(_changed(plan)):
+        previous = recorded.get(name)
+        if name in as_it_was and previous is not None:
+            # Only the wish is refused: what changed behind Plantroom's back is put right.
+            environments[name] = previous.as_data()
         if name in refused or (name not in declared and name not in recorded):
             continue
-        previous = recorded.get(name)
         if name not in managed:
             # What no file declares any more retires; what is only watched is left as it is.
             if previous is not None and name not in declared:
@@ -107,8 +107,19 @@ def days_ahead(estate: Estate, today: date) -> dict[str, date]:
 
 
 def without_under_way(plan: Plan, under_way: Mapping[str, str]) -> Plan:
-    """The plan without what is being changed now, by (environment, who): half-way is neither drift nor a wish."""
-    kept = [change for change in plan.changes if (change.environment or change.name) not in under_way]
+    """The plan without what is being changed now, by (environment, who): half-way is neither drift nor a wish. A server
+    that one of them is still to leave stays."""
+    changing = [change for change in plan.changes if change.environment in under_way]
+    needed = {
+        change.before.get("server") for change in changing if change.kind is ObjectKind.INSTANCE and change.before
+    }
+    kept = [
+        replace(change, action=Action.UNCHANGED, reason="goes once the changes that are under way have left it")
+        if change.kind is ObjectKind.SERVER and change.action is Action.DELETED and change.name in needed
+        else change
+        for change in plan.changes
+        if change.environment not in under_way
+    ]
     kept += [
         Change(Action.UNCHANGED, ObjectKind.ENVIRONMENT, name, f"a change is under way, asked for by {who}")
         for name, who in under_way.items()
@@ -138,28 +149,29 @@ def with_settings(plan: Plan, loaded: Loaded, applied: str) -> Plan:
 
 def without_artefacts(plan: Plan, missing: Mapping[tuple[str, str], list[str]]) -> Plan:
     """The plan in which environments that cannot start are refused, with all that belongs to them."""
-    why = {
-        name: f"there is no artefact of {application} {version}: build it with `plantroom artefact build PATH`"
-        for (application, version), names in missing.items()
-        for name in names
-    }
+    lacks = {name: f"artefact of {' '.join(wanted)}" for wanted, names in missing.items() for name in names}
 
     def judged(change: Change) -> Change:
         name = change.environment or change.name
-        if change.kind not in _OF_ENVIRONMENT or name not in why or change.action is Action.UNCHANGED:
+        if change.kind not in _OF_ENVIRONMENT or name not in lacks or change.action is Action.UNCHANGED:
             return change
-        return replace(change, action=Action.REFUSED, reason=why[name])
+        reason = f"there is no {lacks[name]}: build it with `plantroom artefact build PATH`"
+        return replace(change, action=Action.REFUSED, reason=reason, held_by=lacks[name])
 
-    return replace(plan, changes=tuple(judged(change) for change in plan.changes)) if why else plan
+    return replace(plan, changes=tuple(judged(change) for change in plan.changes)) if lacks else plan
 
 
 def drift(plan: Plan) -> tuple[Change, ...]:
     """The changes of a plan that nobody declared: what was changed behind Plantroom's back, and whatever differs of
     what is only watched.
 
-    An environment whose declaration changes as well is left out, since its parts change with it.
+    An environment whose declaration changes as well is left out, since its parts change with it, or are held with it.
     """
-    declared = {change.name for change in plan.effective if change.kind is ObjectKind.ENVIRONMENT}
+    declared = {
+        change.name
+        for change in plan.changes
+        if change.kind is ObjectKind.ENVIRONMENT and (change.action not in IDLE or change.held_by)
+    }
     wishes = (ObjectKind.ENVIRONMENT, ObjectKind.ESTATE)
     changed = tuple(
         change
@@ -189,6 +201,11 @@ def first_release(estate: Estate, environment: str) -> tuple[str, str]:
     client, stage = environment.split("/")
     declared = estate.clients[client].environments[stage]
     return declared.application, release_of(estate, declared)
+
+
+def _refused(plan: Plan, kinds: Collection[ObjectKind]) -> set[str]:
+    """The environments of which something of these kinds is refused."""
+    return {change.environment or change.name for change in plan.refused if change.kind in kinds}
 
 
 def _changed(plan: Plan) -> set[str]:
@@ -221,8 +238,15 @@ def _target(
     return settle_revision(target, previous)
 
 
+def _left_to_clear(change: Change, declared: Set[str], recorded: Mapping[str, Target]) -> bool:
+    """Whether no environment's own change takes this along: one that ends takes all of it, any other one what moves,
+    and never data."""
+    name = change.environment or change.name
+    return change.kind in _DATA if name in declared else name not in recorded
+
+
 def _shared_parts(
-    plan: Plan, estate: Estate, known: set[str]
+    plan: Plan, estate: Estate, declared: Set[str], recorded: Mapping[str, Target]
 ) -> tuple[dict[str, dict[str, object]], dict[str, str], list[str], list[str]]:
     servers: dict[str, dict[str, object]] = {}
     pools: dict[str, str] = {}
@@ -235,16 +259,16 @@ def _shared_parts(
                 remove.append(change.name)
             else:
                 pool = change.name.rsplit("-", 1)[0]
-                declared = estate.server_pools[pool]
+                made_as = estate.server_pools[pool]
                 servers[change.name] = {
                     "name": change.name,
                     "pool": pool,
-                    "region": declared.region,
-                    "memory_mib": declared.memory_mib,
-                    "cpu_milli": milli(declared.cpus),
+                    "region": made_as.region,
+                    "memory_mib": made_as.memory_mib,
+                    "cpu_milli": milli(made_as.cpus),
                 }
         elif change.kind is ObjectKind.DATABASE_POOL and not deleted:
             pools[change.name] = estate.database_pools[change.name].region
-        elif change.kind in _OF_ENVIRONMENT and deleted and (change.environment or change.name) not in known:
+        elif change.kind in _OF_ENVIRONMENT and deleted and _left_to_clear(change, declared, recorded):
             clear.append(f"{change.kind.value}:{change.name}")
     return servers, pools, clear, remove

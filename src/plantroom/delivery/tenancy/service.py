@@ -76,6 +76,11 @@ class TenancyService:
         """Read the files, have the worker look, and compare. Changes nothing. Raises EstateError with all mistakes,
         PlanError PR208 when the estate is for another platform than the one that runs."""
         loaded = await asyncio.to_thread(load, self._directory)
+        # Looking takes a while. A change that was open at any moment of it may be seen half-way, and have ended by the
+        # time that its target is read. Which were open at first is asked as well, lest two clocks disagree.
+        since = stamp(self._clock())
+        async with self._database.snapshot() as connection:
+            before = await rollout_store.under_way(connection, since)
         seen = await self._look()
         wanted = loaded.estate.estate.platform
         if seen.platform != wanted:
@@ -86,11 +91,11 @@ class TenancyService:
                 limit=f"what runs here is {seen.platform}",
                 remedy="Correct the estate, or start Plantroom with that platform",
             )
-        async with self._database.transaction() as connection:
+        async with self._database.snapshot() as connection:
             kept = await rollout_store.targets(connection)
             waiting = await rollout_store.waiting(connection)
             days = {one.environment: await self._day(connection, one) for one in waiting}
-            under_way = await rollout_store.under_way(connection)
+            under_way = before | await rollout_store.under_way(connection, since)
             generation, applied = await store.generation(connection)
         recorded = {name: target for name, (target, _) in kept.items()}
         records: list[Record] = [target.record(change) for target, change in kept.values()]
@@ -101,7 +106,7 @@ class TenancyService:
                 records.append(replace(record, go_live=days[change.environment]))
         current = {record.environment: record.assignments for record in records}
         estate = loaded.estate
-        placements = dict(await asyncio.to_thread(place, estate, current))
+        placements = dict(await asyncio.to_thread(place, estate, current, seen.servers))
         observed = Observed(
             *(seen.servers, seen.pools, seen.databases, seen.file_stores, seen.instances, seen.routes),
             records=records,

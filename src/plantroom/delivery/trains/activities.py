@@ -23,6 +23,7 @@ from plantroom.rollout import store as rollout_store
 from plantroom.rollout.model import Target
 from plantroom.runtime.clock import Clock, stamp
 from plantroom.runtime.database import Database
+from plantroom.runtime.temporal import beating
 
 WEB = "web"
 
@@ -135,6 +136,10 @@ class Activities:
     @activity.defn(name=steps.JUDGE)
     async def judge(self, given: steps.TrainStep) -> steps.Judged:
         """The ring's verdict after its soak; every one is written down, and a good one lets the next ring begin."""
+        async with beating():
+            return await self._judged(given)
+
+    async def _judged(self, given: steps.TrainStep) -> steps.Judged:
         train = await self._train(given.train)
         if train.abort_by:
             return steps.Judged("aborted", "")

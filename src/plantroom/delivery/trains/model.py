@@ -112,3 +112,13 @@ class Health:
     minimum: int
     requests: int | None
     errors_5xx: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An apply that somebody asked for, and what of it failed once it has ended."""
+
+    digest: str
+    actor: str
+    open: bool
+    failed: tuple[str, ...]

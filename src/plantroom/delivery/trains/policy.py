@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from plantroom.delivery.trains.model import Health, RingPolicy, TargetState, Train, TrainState, TrainTarget
-from plantroom.estate.model import Ring
+from plantroom.delivery.trains.model import Asked, Health, RingPolicy, TargetState, Train, TrainState, TrainTarget
+from plantroom.estate.changes import Status
+from plantroom.estate.effective import Place, management_of, places
+from plantroom.estate.model import Estate, Management, Ring
+from plantroom.kernel.digest import short
 from plantroom.kernel.verdict import Allowed, Refused, Unknown, Verdict
-from plantroom.rollout.model import Target
+from plantroom.rollout.model import Change, ChangeState, Target
 
 
 def ring_policy(ring: Ring, size: int) -> RingPolicy:
@@ -96,3 +100,121 @@ def judge(ring: RingPolicy, seen: Sequence[Health]) -> Verdict:
     if unseen:
         return Unknown(f"no data from {', '.join(unseen)}")
     return Allowed(f"{len(seen)} looked at, {len(bad)} unhealthy")
+
+
+# -- what is said of an environment ---------------------------------------------------------------------------------
+
+Aboard = Sequence[tuple[Train, TrainTarget]]
+"""The trains that an environment is or was on, the newest first."""
+
+
+def not_yet(estate: Estate, client: str, provisioned: set[str]) -> list[Place]:
+    """The declared environments of a client that were never provisioned."""
+    return [place for place in places(estate) if place.client_name == client and place.name not in provisioned]
+
+
+def of_new(estate: Estate, place: Place, changes: Sequence[Change], apply: Asked | None) -> dict[str, Any]:
+    """What there is to say of one that was never provisioned. `changes` are its own, the newest first; `apply` is the
+    last one of the estate, if that was to make it."""
+    management = management_of(estate, place)
+    waiting = next((change for change in changes if change.state is ChangeState.WAITING), None)
+    status, after = "declared", "`plantroom plan` shows what an apply would do"
+    if management is not Management.MANAGED:
+        status, because, after = management.value, f"it is declared as {management.value}", "nothing by Plantroom"
+    elif waiting is not None:
+        status, because = "waiting", f"{waiting.actor} applied it for a day to come"
+        after = f"it goes live on {place.environment.go_live}"
+    elif changes and changes[0].state is ChangeState.OPEN:
+        status, because = "provisioning", f"apply {short(changes[0].intent)}, asked for by {changes[0].actor}, makes it"
+        after = "it is live once that has ended"
+    else:
+        because = _failed(changes, apply) or "it was not applied yet"
+    return {
+        "environment": place.name,
+        "status": status,
+        "release": "" if waiting is None else waiting.target.release,
+        "artefact": "" if waiting is None else waiting.target.artefact,
+        "ring": place.client.ring,
+        "because": because,
+        "history": [],
+        "next": after,
+        "archive": None,
+    }
+
+
+def _failed(changes: Sequence[Change], apply: Asked | None) -> str:
+    """Why an apply has not brought it, or "" when none has tried."""
+    if changes and changes[0].state is ChangeState.FAILED:
+        change = changes[0]
+        return f"apply {short(change.intent)}, asked for by {change.actor}, could not make it: {change.why}"
+    if apply is None:
+        return ""
+    told = f"apply {short(apply.digest)}, asked for by {apply.actor},"
+    if apply.open:
+        return f"{told} is under way, and has not come to it"
+    return f"{told} ended before it: {'; '.join(apply.failed)}" if apply.failed else ""
+
+
+def because(target: Target, done: Change | None, trains: Aboard) -> str:
+    """Why it is on its release. `done` is the last change of it that went well, where that is known."""
+    by = f", asked for by {done.actor}" if done is not None else ""
+    for train, aboard in trains:
+        if aboard.state is TargetState.DONE and (train.release, train.artefact) == (target.release, target.artefact):
+            came = f"train {train.name} brought release {target.release} on {train.started[:16]}Z"
+            why = ""
+        elif aboard.state is TargetState.BACK and aboard.from_release == target.release:
+            came = f"train {train.name} brought release {train.release} and took it back to {target.release}"
+            why = f": {train.why}" if train.why else ""
+        else:
+            continue
+        if done is None or done.intent == train.intent:
+            return came + by + why
+        since = f"apply {short(done.intent)} has changed it since{by}"
+        return f"{came}, asked for by {train.actor}{why}; {since}"
+    intent = target.revision or ("" if done is None else done.intent)
+    return f"release {target.release} is what it was provisioned with (apply {short(intent)}{by})"
+
+
+def history(train: Train, aboard: TrainTarget) -> list[str]:
+    if aboard.state is TargetState.WAITING and not train.state.ended:
+        return []
+    told = {
+        TargetState.WAITING: f"train {train.name} ({train.release}) did not reach it",
+        TargetState.CHANGING: f"train {train.name} is changing it to {train.release} now",
+        TargetState.DONE: f"train {train.name} brought it to {train.release}",
+        TargetState.FAILED: (
+            f"train {train.name} tried {train.release}; it is back on {aboard.from_release}: {aboard.why}"
+        ),
+        TargetState.GOING_BACK: f"train {train.name} is taking it back from {train.release} now",
+        TargetState.BACK: f"train {train.name} brought {train.release} and took it back to {aboard.from_release}",
+        TargetState.LEFT: f"train {train.name} ({train.release}) went on without it: {aboard.why}",
+        TargetState.STUCK: f"train {train.name} could not take it back from {train.release}: {aboard.why}",
+    }
+    lines = [told[aboard.state]]
+    if train.state in (TrainState.STOPPED, TrainState.ABORTED, TrainState.GOING_BACK):
+        lines.append(f"train {train.name} {train.state.value}: {train.why}")
+    return lines
+
+
+def coming(target: Target, trains: Aboard, others: Sequence[TrainTarget]) -> str:
+    """What comes next for it. `others` are all targets of the train that is under way."""
+    if target.status is Status.RETIRED:
+        return "nothing: it is retired"
+    for train, aboard in trains:
+        if train.state.ended:
+            continue
+        if aboard.state is TargetState.LEFT:
+            return f"train {train.name} goes on without it: {aboard.why}"
+        if aboard.state is TargetState.WAITING and target.status is not Status.LIVE:
+            return f"train {train.name} goes on without it: it is {target.status.value}"
+        until = soaking(train, others)
+        doing = f"in ring {train.ring}, {train.state.value}"
+        if until is not None:
+            doing = f"in ring {train.ring}, which soaks until {until:%H:%M:%S} UTC, then comes its verdict"
+        stays = train.state is TrainState.GOING_BACK or train.abort_by
+        if aboard.state is TargetState.WAITING and not stays:
+            return f"train {train.name} brings {train.release} in ring {aboard.ring}; it is {doing}"
+        return f"train {train.name} is {doing}"
+    if target.status is not Status.LIVE:
+        return f"no train takes it along while it is {target.status.value}"
+    return "no train is under way; the next one is started with `plantroom release start`"

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from plantroom.delivery.trains import policy, steps, store
-from plantroom.delivery.trains.model import TargetState, Train, TrainState, TrainTarget
+from plantroom.delivery.trains.model import Asked, Train, TrainState, TrainTarget
 from plantroom.delivery.trains.ports import AppliedEstate, Artefacts, Courier
 from plantroom.estate.changes import Status
-from plantroom.estate.effective import Place, management_of, places
+from plantroom.estate.effective import Place, management_of
 from plantroom.estate.model import Estate, Management
-from plantroom.kernel.digest import digest, short
+from plantroom.kernel.digest import digest
 from plantroom.kernel.errors import ReleaseError
 from plantroom.ledger.model import Draft, Phase
 from plantroom.ledger.service import Ledger
 from plantroom.rollout import archives
 from plantroom.rollout import policy as rollout_policy
 from plantroom.rollout import store as rollout_store
-from plantroom.rollout.model import ArtefactView, Change, ChangeState, Target
+from plantroom.rollout.model import ArtefactView, ChangeState, Target
 from plantroom.runtime.clock import Clock, stamp
 from plantroom.runtime.database import Database
 
@@ -173,13 +173,16 @@ class TrainService:
         """What each environment of a client runs, why, and what comes next. PR708 when nothing is known of it."""
         estate = await self._estate.declared()
         async with self._database.transaction() as connection:
-            waiting = {one.environment: one for one in await rollout_store.waiting(connection)}
             targets = {
                 environment: target
                 for environment, (target, _) in (await rollout_store.targets(connection)).items()
                 if target.client == client
             }
-            found = _not_yet(estate, client, set(targets), waiting)
+            apply = await rollout_store.newest_intent(connection, "apply")
+            found = []
+            for new in policy.not_yet(estate, client, set(targets)):
+                last = await rollout_store.changes_of(connection, new.name, 1)
+                found.append(policy.of_new(estate, new, last, _asked(apply, new.name)))
             if not targets and not found:
                 near = difflib.get_close_matches(client, estate.clients, 1)
                 raise ReleaseError(
@@ -205,9 +208,9 @@ class TrainService:
                         "release": target.release,
                         "artefact": target.artefact,
                         "ring": target.ring,
-                        "because": _because(target, done.actor if done else "", done.intent if done else "", trains),
-                        "history": [line for train, aboard in trains[:5] for line in _history(train, aboard)],
-                        "next": _next(trains, others),
+                        "because": policy.because(target, done, trains),
+                        "history": [line for train, aboard in trains[:5] for line in policy.history(train, aboard)],
+                        "next": policy.coming(target, trains, others),
                         "archive": await self._archive(target),
                     }
                 )
@@ -282,6 +285,13 @@ class TrainService:
                 )
 
 
+def _asked(apply: rollout_store.Intent | None, environment: str) -> Asked | None:
+    """The apply, if it was to make the environment."""
+    if apply is None or environment not in apply.body["work"]["environments"]:
+        return None
+    return Asked(apply.digest, apply.actor, apply.open, tuple((apply.outcome or {}).get("failed", ())))
+
+
 def _application(estate: Estate, asked: str | None) -> str:
     if asked is not None and asked in estate.applications:
         return asked
@@ -315,84 +325,3 @@ def _train_data(train: Train, targets: Sequence[TrainTarget]) -> dict[str, Any]:
         "abort_by": train.abort_by,
         "over": train.state.ended,
     }
-
-
-def _not_yet(estate: Estate, client: str, provisioned: set[str], waiting: Mapping[str, Change]) -> list[dict[str, Any]]:
-    """What there is to say of declared environments that were never provisioned."""
-    if client not in estate.clients:
-        return []
-    found: list[dict[str, Any]] = []
-    for place in places(estate):
-        if place.client_name != client or place.name in provisioned:
-            continue
-        management = management_of(estate, place)
-        change = waiting.get(place.name)
-        if management is not Management.MANAGED:
-            status, because, after = management.value, f"it is declared as {management.value}", "nothing by Plantroom"
-        elif change is not None:
-            status, because = "waiting", f"{change.actor} applied it for a day to come"
-            after = f"it goes live on {place.environment.go_live}"
-        else:
-            status, because = "declared", "it was not applied yet"
-            after = "`plantroom plan` shows what an apply would do"
-        found.append(
-            {
-                "environment": place.name,
-                "status": status,
-                "release": "" if change is None else change.target.release,
-                "artefact": "" if change is None else change.target.artefact,
-                "ring": estate.clients[client].ring,
-                "because": because,
-                "history": [],
-                "next": after,
-                "archive": None,
-            }
-        )
-    return found
-
-
-def _because(target: Target, actor: str, intent: str, trains: list[tuple[Train, TrainTarget]]) -> str:
-    by = f", asked for by {actor}" if actor else ""
-    for train, aboard in trains:
-        if aboard.state is TargetState.DONE and (train.release, train.artefact) == (target.release, target.artefact):
-            brought = f"train {train.name} brought release {target.release} on {train.started[:16]}Z"
-            if intent in ("", train.intent):
-                return brought + by
-            return f"{brought}, asked for by {train.actor}; apply {short(intent)} has changed it since{by}"
-    return f"release {target.release} is what it was provisioned with (apply {short(target.revision or intent)}{by})"
-
-
-def _history(train: Train, aboard: TrainTarget) -> list[str]:
-    if aboard.state is TargetState.WAITING and not train.state.ended:
-        return []
-    told = {
-        TargetState.WAITING: f"train {train.name} ({train.release}) did not reach it",
-        TargetState.CHANGING: f"train {train.name} is changing it to {train.release} now",
-        TargetState.DONE: f"train {train.name} brought it to {train.release}",
-        TargetState.FAILED: (
-            f"train {train.name} tried {train.release}; it is back on {aboard.from_release}: {aboard.why}"
-        ),
-        TargetState.GOING_BACK: f"train {train.name} is taking it back from {train.release} now",
-        TargetState.BACK: f"train {train.name} brought {train.release} and took it back to {aboard.from_release}",
-        TargetState.LEFT: f"train {train.name} ({train.release}) went on without it: {aboard.why}",
-        TargetState.STUCK: f"train {train.name} could not take it back from {train.release}: {aboard.why}",
-    }
-    lines = [told[aboard.state]]
-    if train.state in (TrainState.STOPPED, TrainState.ABORTED, TrainState.GOING_BACK):
-        lines.append(f"train {train.name} {train.state.value}: {train.why}")
-    return lines
-
-
-def _next(trains: list[tuple[Train, TrainTarget]], others: Sequence[TrainTarget]) -> str:
-    """`others` are all targets of the train that is under way."""
-    for train, aboard in trains:
-        if train.state.ended:
-            continue
-        until = policy.soaking(train, others)
-        doing = f"in ring {train.ring}, {train.state.value}"
-        if until is not None:
-            doing = f"in ring {train.ring}, which soaks until {until:%H:%M:%S} UTC, then comes its verdict"
-        if aboard.state is TargetState.WAITING and train.state is not TrainState.GOING_BACK:
-            return f"train {train.name} brings {train.release} in ring {aboard.ring}; it is {doing}"
-        return f"train {train.name} is {doing}"
-    return "no train is under way; the next one is started with `plantroom release start`"
