@@ -1,0 +1,252 @@
+"""What an engine leaves over inside of a table: columns and properties, read from pg_dump's text of what is there and of
+what is wanted. Pure; each step has several forms where PostgreSQL may refuse one, and the first that it takes is kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from plantroom.delivery.schema.dumps import items
+from plantroom.delivery.schema.model import Entry
+from plantroom.delivery.schema.statements import bare, split
+
+Forms = Sequence[Sequence[str]]
+"""Alternatives, each some statements."""
+
+_I = r'(?:"(?:[^"]|"")+"|[^\s"().,;]+)'
+_HEAD = re.compile(rf"CREATE (?P<kind>UNLOGGED TABLE|FOREIGN TABLE|TABLE) (?P<name>{_I}(?:\.{_I})?)(?P<of> OF \S+)?")
+_CONSTRAINT = re.compile(rf"CONSTRAINT ({_I}) (?!NOT NULL)(.*)", re.DOTALL)
+_WITH = re.compile(r"\nWITH \((.*)\)", re.DOTALL)
+_USING = re.compile(r"\nSET default_table_access_method = (\S+);|^SET default_table_access_method = (\S+);", re.MULTILINE)
+_INHERITS = re.compile(r"\nINHERITS \((.*?)\)\s*(?:\nWITH|\nPARTITION|$)", re.DOTALL)
+_COLUMN_SET = re.compile(rf"(ALTER TABLE (?:ONLY )?\S+ ALTER COLUMN {_I} SET) (STATISTICS|STORAGE|COMPRESSION|\()(.*)", re.DOTALL)
+_BACK = {"STATISTICS": " STATISTICS -1", "STORAGE": " STORAGE DEFAULT", "COMPRESSION": " COMPRESSION default"}
+_NOT_NULL = re.compile(rf"(?:CONSTRAINT ({_I}) )?NOT NULL( NO INHERIT)?")
+_PARTS = re.compile(r"(DEFAULT|GENERATED ALWAYS AS|COLLATE|OPTIONS|CONSTRAINT|NOT NULL)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`generated`: `(expression)` and STORED or VIRTUAL; `not_null`: the clause as it is written."""
+
+    text: str
+    name: str
+    type: str
+    default: str = ""
+    generated: str = ""
+    collation: str = ""
+    not_null: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    name: str
+    kind: str
+    of: str
+    columns: dict[str, Column]
+    constraints: dict[str, str]
+    options: dict[str, str]
+    parents: list[str]
+    method: str
+    more: list[str]
+
+
+def read(entry: Entry) -> Table | None:
+    """None when it is no table that can be read."""
+    statements = [bare(one.sql) for one in split(entry.sql)]
+    method = "heap"
+    while statements and statements[0].startswith("SET "):
+        if match := re.match(r"SET default_table_access_method = (\S+)", statements[0]):
+            method = match.group(1)
+        statements.pop(0)
+    head = _HEAD.match(statements[0]) if statements else None
+    if head is None:
+        return None
+    columns: dict[str, Column] = {}
+    constraints: dict[str, str] = {}
+    tail = statements[0][head.end() :]
+    opening = statements[0].find(" (\n", head.start())
+    if opening >= 0:
+        found, end = items(statements[0], opening + 1)
+        tail = statements[0][end + 1 :]
+        for item in found:
+            if match := _CONSTRAINT.match(item):
+                constraints[match.group(1)] = match.group(2)
+            elif column := _column(item, typed=head["of"] is not None):
+                columns[column.name] = column
+    options = _WITH.search(tail)
+    parents = _INHERITS.search(tail)
+    return Table(
+        name=head["name"],
+        kind=head["kind"],
+        of=(head["of"] or "").removeprefix(" OF "),
+        columns=columns,
+        constraints=constraints,
+        options=dict(one.strip().split("=", 1) for one in options.group(1).split(", ")) if options else {},
+        parents=[one.strip() for one in parents.group(1).split(",")] if parents else [],
+        method=method,
+        more=statements[1:],
+    )
+
+
+def _column(item: str, *, typed: bool) -> Column | None:
+    match = re.match(_I, item)
+    if match is None:
+        return None
+    rest, parts, at = item[match.end() :].strip(), {"type": ""}, 0
+    key = "type"
+    marks = list(_top_level(rest))
+    for number, (start, word) in enumerate(marks):
+        if number == 0:
+            parts["type"] = rest[:start].strip()
+        end = marks[number + 1][0] if number + 1 < len(marks) else len(rest)
+        key = word
+        parts[key] = rest[start:end].strip()
+        at = end
+    if not marks:
+        parts["type"] = rest
+    del at, typed
+    return Column(
+        text=item,
+        name=match.group(),
+        type=parts["type"],
+        default=parts.get("DEFAULT", "").removeprefix("DEFAULT").strip(),
+        generated=parts.get("GENERATED ALWAYS AS", "").removeprefix("GENERATED ALWAYS AS").strip(),
+        collation=parts.get("COLLATE", "").removeprefix("COLLATE").strip(),
+        not_null=" ".join(parts[word] for word in ("CONSTRAINT", "NOT NULL") if word in parts),
+    )
+
+
+def _top_level(text: str) -> Iterator[tuple[int, str]]:
+    """Where the clauses of a column begin: outside of brackets and quotes."""
+    depth, at = 0, 0
+    while at < len(text):
+        character = text[at]
+        if character in "'\"":
+            end = at + 1
+            while end < len(text) and not (text[end] == character and text[end + 1 : end + 2] != character):
+                end += 2 if text[end] == character else 1
+            at = end + 1
+            continue
+        depth += (character in "([") - (character in ")]")
+        if depth == 0 and (at == 0 or text[at - 1] == " ") and (match := _PARTS.match(text, at)):
+            yield at, match.group(1)
+            at = match.end()
+            continue
+        at += 1
+
+
+def changes(have: Entry, want: Entry) -> list[Forms]:
+    """What leads from one to the other, in order."""
+    mine, theirs = read(have), read(want)
+    if mine is None or theirs is None or mine.kind.split()[-2:] != theirs.kind.split()[-2:] and "FOREIGN" in mine.kind + theirs.kind:
+        return []
+    table = f"ALTER {'FOREIGN ' if 'FOREIGN' in theirs.kind else ''}TABLE {theirs.name}"
+    found: list[Forms] = []
+    if mine.of != theirs.of:
+        found.append([[f"{table} OF {theirs.of}" if theirs.of else f"{table} NOT OF"]])
+    found += [[[f"{table} NO INHERIT {parent}"]] for parent in mine.parents if parent not in theirs.parents]
+    found += [
+        [[f"{table} DROP CONSTRAINT {name}"]] for name, text in mine.constraints.items() if theirs.constraints.get(name) != text
+    ]
+    for name, column in theirs.columns.items():
+        if name not in mine.columns:
+            # A column that was inherited only is there already, and is to be the table's own.
+            found.append([[f"{table} ADD COLUMN {column.text}"]])
+        elif column != mine.columns[name]:
+            found += _altered(table, theirs, mine.columns[name], column)
+    for name in mine.columns:
+        if name not in theirs.columns:
+            found.append([[f"{table} DROP COLUMN {name}"]])
+    found += [
+        [[f"{table} ADD CONSTRAINT {name} {text}"]]
+        for name, text in theirs.constraints.items()
+        if mine.constraints.get(name) != text
+    ]
+    found += [[[f"{table} INHERIT {parent}"]] for parent in theirs.parents if parent not in mine.parents]
+    if mine.kind != theirs.kind:
+        found.append([[f"{table} SET {'UNLOGGED' if 'UNLOGGED' in theirs.kind else 'LOGGED'}"]])
+    if mine.method != theirs.method:
+        found.append([[f"{table} SET ACCESS METHOD {theirs.method}"]])
+    gone = [name for name in mine.options if name not in theirs.options]
+    if gone:
+        found.append([[f"{table} RESET ({', '.join(gone)})"]])
+    new = [f"{name}={value}" for name, value in theirs.options.items() if mine.options.get(name) != value]
+    if new:
+        found.append([[f"{table} SET ({', '.join(new)})"]])
+    found += [[[back]] for one in mine.more if one not in theirs.more and (back := _undone(one))]
+    found += [[[one]] for one in theirs.more if one not in mine.more]
+    return found
+
+
+def _altered(table: str, owner: Table, have: Column, want: Column) -> list[Forms]:
+    column = f"{table} ALTER COLUMN {want.name}"
+    anew = [f"{table} DROP COLUMN {want.name}", f"{table} ADD COLUMN {want.text}"]
+    if want.generated != have.generated:
+        if want.generated and have.generated:
+            expression = want.generated.rsplit(")", 1)[0] + ")"
+            return [[[f"{column} SET EXPRESSION AS {expression}"], anew]] + _rest(column, owner, have, want)
+        if want.generated:
+            return [[anew]]
+        dropped: Forms = [[f"{column} DROP EXPRESSION"], anew]
+        return [dropped, *_rest(column, owner, have, want)]
+    if want.generated and (want.type, want.collation) != (have.type, have.collation):
+        return [[[f"{column} TYPE {want.type}"], anew]]
+    return _rest(column, owner, have, want)
+
+
+def _rest(column: str, owner: Table, have: Column, want: Column) -> list[Forms]:
+    found: list[Forms] = []
+    typed = (want.type, want.collation) != (have.type, have.collation)
+    if typed:
+        collate = f" COLLATE {want.collation}" if want.collation else ""
+        before = [f"{column} DROP DEFAULT"] if have.default else []
+        kind = f"{column} TYPE {want.type}{collate}"
+        name = want.name
+        found.append([
+            [*before, kind],
+            *([*before, f"{kind} USING {name}::{through}{want.type}"] for through in ("", "integer::", "text::")),
+            *([*before, f"{kind} USING to_jsonb({name})"],) * (want.type == "jsonb"),
+            *([*before, f"{kind} USING ARRAY[{name}]"],) * want.type.endswith("[]"),
+        ])
+    if want.default and (typed or want.default != have.default):
+        found.append([[f"{column} SET DEFAULT {want.default}"]])
+    elif have.default and not want.default and not typed and not want.generated:
+        found.append([[f"{column} DROP DEFAULT"]])
+    if want.not_null != have.not_null:
+        if have.not_null:
+            named = _NOT_NULL.match(have.not_null)
+            name = named.group(1) if named and named.group(1) else None
+            forms = [[f"{column.partition(' ALTER COLUMN')[0]} DROP CONSTRAINT {name}"]] if name else []
+            found.append([*forms, [f"{column} DROP NOT NULL"]])
+        if want.not_null:
+            found.append(_not_null(column, owner, want))
+    return found
+
+
+def _not_null(column: str, owner: Table, want: Column) -> Forms:
+    match = _NOT_NULL.match(want.not_null)
+    plain = [f"{column} SET NOT NULL"]
+    if match is None or not (match.group(1) or match.group(2)):
+        return [plain]
+    table = column.partition(" ALTER COLUMN")[0]
+    name = f"CONSTRAINT {match.group(1)} " if match.group(1) else ""
+    return [[f"{table} ADD {name}NOT NULL {want.name}{match.group(2) or ''}"], plain]
+
+
+def _undone(sql: str) -> str | None:
+    """What takes back what a table's dump says after CREATE TABLE."""
+    if match := _COLUMN_SET.match(sql):
+        if match.group(2) == "(":
+            names = ", ".join(one.split("=")[0].strip() for one in match.group(3).rstrip(")").split(","))
+            return f"{match.group(1).removesuffix('SET')}RESET ({names})"
+        return f"{match.group(1)}{_BACK[match.group(2)]}"
+    if " REPLICA IDENTITY " in sql:
+        return re.sub(r" REPLICA IDENTITY .*", " REPLICA IDENTITY DEFAULT", sql)
+    if sql.endswith("FORCE ROW LEVEL SECURITY"):
+        return sql.replace("FORCE ROW", "NO FORCE ROW")
+    if " CLUSTER ON " in sql:
+        return re.sub(r" CLUSTER ON .*", " SET WITHOUT CLUSTER", sql)
+    return None
