@@ -73,7 +73,9 @@ class Scratch:
     def __enter__(self) -> Self:
         _sweep()
         if not (self._programs / "initdb").exists():
-            raise EngineError("PR808", str(self._programs), value="has no initdb", remedy="Name a bin directory of PostgreSQL")
+            raise EngineError(
+                "PR808", str(self._programs), value="has no initdb", remedy="Name a bin directory of PostgreSQL"
+            )
         root = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-{started_at(os.getpid())}-", dir=_place()))
         self._root = root
         user = account()

@@ -59,7 +59,7 @@ def _keep(directory: Path, programs: Path, account: dict[str, Any], initdb: list
             stderr=log,
             cwd="/",
             env=environment,
-            preexec_fn=_end_with_parent,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509  (no thread has begun)
             **account,
         )
     threading.Thread(target=_until_alone, args=(server,), daemon=True).start()

@@ -1,7 +1,7 @@
 """What `pg_dump --schema-only` says, as a set of entries: the measure of whether two schemas are equal.
 
-Two things are normalised. The order of columns in a table, which ALTER cannot reproduce; and the order of entries, which
-is pg_dump's own. Everything else that differs in the text differs.
+Two things are normalised. The order of columns in a table, which ALTER cannot reproduce; and the order of entries,
+which is pg_dump's own. Everything else that differs in the text differs.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ def parse(dump: str) -> list[Entry]:
         body = _SESSION.sub("", text).strip()
         if header["kind"] in ("TABLE", "FOREIGN TABLE", "MATERIALIZED VIEW", "INDEX"):
             body = normal(body)
-            body = "".join(f"SET {name} = {value};\n" for name, value in session.items() if value != _USUAL[name]) + body
+            body = (
+                "".join(f"SET {name} = {value};\n" for name, value in session.items() if value != _USUAL[name]) + body
+            )
         found.append(Entry(header["kind"], header["schema"], header["name"], body, place))
     return found
 

@@ -50,6 +50,8 @@ class Ground:
         self._scratch = scratch
         self._admin: Connection = psycopg.connect(scratch.url(SUPERUSER, "postgres"), autocommit=True)
         self.version = self._admin.info.server_version // 10000
+        # Rows are sown without asking triggers and references.
+        self._admin.execute(f"GRANT SET ON PARAMETER session_replication_role TO {OWNER}")
 
     def close(self) -> None:
         self._admin.close()
@@ -183,7 +185,7 @@ class Session:
 
     def run(self, statement: Statement) -> Statement | Failure:
         """One statement, as the owner or, where only that is possible, as superuser; which it was is in the answer."""
-        failure = self._try(self.owner, statement)
+        failure = self.try_on(self.owner, statement)
         for _ in range(20):
             missing = _NO_ROLE.search(failure.message) if failure is not None else None
             if failure is None or failure.state != _UNDEFINED_OBJECT or missing is None:
@@ -191,7 +193,7 @@ class Session:
             if self.owner.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
                 return failure
             self._ground.role(missing.group(1))
-            failure = self._try(self.owner, statement)
+            failure = self.try_on(self.owner, statement)
         if failure is None:
             return statement
         body = bare(statement.sql)
@@ -201,13 +203,13 @@ class Session:
         if failure.state == _DENIED and _PRIVILEGED.match(body) and outside:
             path = self._path()
             self.superuser.execute("SELECT set_config('search_path', %s, false)", (path,))
-            again = self._try(self.superuser, statement)
+            again = self.try_on(self.superuser, statement)
             if again is None:
                 return Statement(statement.sql, statement.line, statement.alone, statement.boundary, privileged=True)
             return again
         return failure
 
-    def _try(self, connection: Connection, statement: Statement) -> Failure | None:
+    def try_on(self, connection: Connection, statement: Statement) -> Failure | None:
         try:
             connection.execute(statement.sql.encode(), prepare=False)
         except psycopg.Error as error:

@@ -1,5 +1,6 @@
-"""What an engine leaves over inside of a table: columns and properties, read from pg_dump's text of what is there and of
-what is wanted. Pure; each step has several forms where PostgreSQL may refuse one, and the first that it takes is kept.
+"""What an engine leaves over inside of a table: columns and properties, read from pg_dump's text of what is there and
+of what is wanted. Pure; each step has several forms where PostgreSQL may refuse one, and the first that it takes is
+kept.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ _I = r'(?:"(?:[^"]|"")+"|[^\s"().,;]+)'
 _HEAD = re.compile(rf"CREATE (?P<kind>UNLOGGED TABLE|FOREIGN TABLE|TABLE) (?P<name>{_I}(?:\.{_I})?)(?P<of> OF \S+)?")
 _CONSTRAINT = re.compile(rf"CONSTRAINT ({_I}) (?!NOT NULL)(.*)", re.DOTALL)
 _WITH = re.compile(r"\nWITH \((.*)\)", re.DOTALL)
-_USING = re.compile(r"\nSET default_table_access_method = (\S+);|^SET default_table_access_method = (\S+);", re.MULTILINE)
 _INHERITS = re.compile(r"\nINHERITS \((.*?)\)\s*(?:\nWITH|\nPARTITION|$)", re.DOTALL)
-_COLUMN_SET = re.compile(rf"(ALTER TABLE (?:ONLY )?\S+ ALTER COLUMN {_I} SET) (STATISTICS|STORAGE|COMPRESSION|\()(.*)", re.DOTALL)
+_COLUMN_SET = re.compile(
+    rf"(ALTER TABLE (?:ONLY )?\S+ ALTER COLUMN {_I} SET) (STATISTICS|STORAGE|COMPRESSION|\()(.*)", re.DOTALL
+)
 _BACK = {"STATISTICS": " STATISTICS -1", "STORAGE": " STORAGE DEFAULT", "COMPRESSION": " COMPRESSION default"}
 _NOT_NULL = re.compile(rf"(?:CONSTRAINT ({_I}) )?NOT NULL( NO INHERIT)?")
 _PARTS = re.compile(r"(DEFAULT|GENERATED ALWAYS AS|COLLATE|OPTIONS|CONSTRAINT|NOT NULL)\b")
@@ -141,7 +143,11 @@ def _top_level(text: str) -> Iterator[tuple[int, str]]:
 def changes(have: Entry, want: Entry) -> list[Forms]:
     """What leads from one to the other, in order."""
     mine, theirs = read(have), read(want)
-    if mine is None or theirs is None or mine.kind.split()[-2:] != theirs.kind.split()[-2:] and "FOREIGN" in mine.kind + theirs.kind:
+    if (
+        mine is None
+        or theirs is None
+        or (mine.kind.split()[-2:] != theirs.kind.split()[-2:] and "FOREIGN" in mine.kind + theirs.kind)
+    ):
         return []
     table = f"ALTER {'FOREIGN ' if 'FOREIGN' in theirs.kind else ''}TABLE {theirs.name}"
     found: list[Forms] = []
@@ -149,16 +155,33 @@ def changes(have: Entry, want: Entry) -> list[Forms]:
         found.append([[f"{table} OF {theirs.of}" if theirs.of else f"{table} NOT OF"]])
     found += [[[f"{table} NO INHERIT {parent}"]] for parent in mine.parents if parent not in theirs.parents]
     found += [
-        [[f"{table} DROP CONSTRAINT {name}"]] for name, text in mine.constraints.items() if theirs.constraints.get(name) != text
+        [[f"{table} DROP CONSTRAINT {name}"]]
+        for name, text in mine.constraints.items()
+        if theirs.constraints.get(name) != text
     ]
+    # PostgreSQL alters no type of a column that a generated one is made from: those are computed anew.
+    retyped = [
+        name for name, one in theirs.columns.items() if name in mine.columns and _type(one) != _type(mine.columns[name])
+    ]
+    anew = [
+        name
+        for name, one in mine.columns.items()
+        if one.generated
+        and name not in retyped
+        and any(re.search(rf"(?<!\w){re.escape(n)}(?!\w)", one.generated) for n in retyped)
+    ]
+    found += [[[f"{table} DROP COLUMN {name}"]] for name in anew]
     for name, column in theirs.columns.items():
+        if name in anew:
+            continue
         if name not in mine.columns:
             # A column that was inherited only is there already, and is to be the table's own.
             found.append([[f"{table} ADD COLUMN {column.text}"]])
         elif column != mine.columns[name]:
             found += _altered(table, theirs, mine.columns[name], column)
+    found += [[[f"{table} ADD COLUMN {theirs.columns[name].text}"]] for name in anew if name in theirs.columns]
     for name in mine.columns:
-        if name not in theirs.columns:
+        if name not in theirs.columns and name not in anew:
             found.append([[f"{table} DROP COLUMN {name}"]])
     found += [
         [[f"{table} ADD CONSTRAINT {name} {text}"]]
@@ -181,59 +204,76 @@ def changes(have: Entry, want: Entry) -> list[Forms]:
     return found
 
 
+def _type(column: Column) -> tuple[str, str]:
+    return (column.type, column.collation)
+
+
 def _altered(table: str, owner: Table, have: Column, want: Column) -> list[Forms]:
     column = f"{table} ALTER COLUMN {want.name}"
     anew = [f"{table} DROP COLUMN {want.name}", f"{table} ADD COLUMN {want.text}"]
     if want.generated != have.generated:
-        if want.generated and have.generated:
+        if want.generated and have.generated and want.generated.split()[-1] == have.generated.split()[-1]:
             expression = want.generated.rsplit(")", 1)[0] + ")"
-            return [[[f"{column} SET EXPRESSION AS {expression}"], anew]] + _rest(column, owner, have, want)
+            return [[[f"{column} SET EXPRESSION AS {expression}"], anew], *_rest(column, owner, have, want)]
         if want.generated:
             return [[anew]]
         dropped: Forms = [[f"{column} DROP EXPRESSION"], anew]
         return [dropped, *_rest(column, owner, have, want)]
-    if want.generated and (want.type, want.collation) != (have.type, have.collation):
+    if want.generated and _type(want) != _type(have):
         return [[[f"{column} TYPE {want.type}"], anew]]
     return _rest(column, owner, have, want)
 
 
 def _rest(column: str, owner: Table, have: Column, want: Column) -> list[Forms]:
     found: list[Forms] = []
-    typed = (want.type, want.collation) != (have.type, have.collation)
+    typed = _type(want) != _type(have)
     if typed:
         collate = f" COLLATE {want.collation}" if want.collation else ""
         before = [f"{column} DROP DEFAULT"] if have.default else []
         kind = f"{column} TYPE {want.type}{collate}"
         name = want.name
-        found.append([
-            [*before, kind],
-            *([*before, f"{kind} USING {name}::{through}{want.type}"] for through in ("", "integer::", "text::")),
-            *([*before, f"{kind} USING to_jsonb({name})"],) * (want.type == "jsonb"),
-            *([*before, f"{kind} USING ARRAY[{name}]"],) * want.type.endswith("[]"),
-        ])
+        found.append(
+            [
+                [*before, kind],
+                *([*before, f"{kind} USING {name}::{through}{want.type}"] for through in ("", "integer::", "text::")),
+                *([*before, f"{kind} USING to_jsonb({name})"],) * (want.type == "jsonb"),
+                *([*before, f"{kind} USING ARRAY[{name}]"],) * want.type.endswith("[]"),
+            ]
+        )
     if want.default and (typed or want.default != have.default):
         found.append([[f"{column} SET DEFAULT {want.default}"]])
     elif have.default and not want.default and not typed and not want.generated:
         found.append([[f"{column} DROP DEFAULT"]])
     if want.not_null != have.not_null:
-        if have.not_null:
-            named = _NOT_NULL.match(have.not_null)
-            name = named.group(1) if named and named.group(1) else None
-            forms = [[f"{column.partition(' ALTER COLUMN')[0]} DROP CONSTRAINT {name}"]] if name else []
-            found.append([*forms, [f"{column} DROP NOT NULL"]])
-        if want.not_null:
-            found.append(_not_null(column, owner, want))
+        found += _not_null(column, owner, have, want)
     return found
 
 
-def _not_null(column: str, owner: Table, want: Column) -> Forms:
-    match = _NOT_NULL.match(want.not_null)
-    plain = [f"{column} SET NOT NULL"]
-    if match is None or not (match.group(1) or match.group(2)):
-        return [plain]
+def _not_null(column: str, owner: Table, have: Column, want: Column) -> list[Forms]:
+    """Since PostgreSQL 18 it is a constraint with a name, which pg_dump shows when it is not the usual one."""
     table = column.partition(" ALTER COLUMN")[0]
-    name = f"CONSTRAINT {match.group(1)} " if match.group(1) else ""
-    return [[f"{table} ADD {name}NOT NULL {want.name}{match.group(2) or ''}"], plain]
+    old, new = (_NOT_NULL.match(one.not_null) for one in (have, want))
+    usual = _usual(owner.name, want.name)
+    found: list[Forms] = []
+    if old is not None and new is not None and old.group(2) == new.group(2):
+        rename = f"{table} RENAME CONSTRAINT {old.group(1) or usual} TO {new.group(1) or usual}"
+        found.append([[rename]])
+        return found
+    if old is not None:
+        forms = [[f"{table} DROP CONSTRAINT {old.group(1)}"]] if old.group(1) else []
+        found.append([*forms, [f"{column} DROP NOT NULL"]])
+    if new is not None:
+        plain = [f"{column} SET NOT NULL"]
+        name = f"CONSTRAINT {new.group(1)} " if new.group(1) else ""
+        full = [f"{table} ADD {name}NOT NULL {want.name}{new.group(2) or ''}"]
+        found.append([full, plain] if new.group(1) or new.group(2) else [plain])
+    return found
+
+
+def _usual(table: str, column: str) -> str:
+    """The name that PostgreSQL gives the constraint by itself, but for names that it would have to cut."""
+    name = "_".join(one.strip('"').replace('""', '"') for one in (table.rpartition(".")[2], column)) + "_not_null"
+    return name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) else '"' + name.replace('"', '""') + '"'
 
 
 def _undone(sql: str) -> str | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from plantroom.kernel.errors import PlantroomError
 
@@ -13,6 +14,22 @@ class SchemaError(PlantroomError):
     """A schema cannot be read, or a migration cannot be made or trusted."""
 
     family = "PR10"
+
+    def __init__(
+        self,
+        code: str,
+        subject: str,
+        *,
+        value: str = "",
+        limit: str = "",
+        remedy: str = "",
+        mistakes: Sequence[str] = (),
+    ) -> None:
+        super().__init__(code, subject, value=value, limit=limit, remedy=remedy)
+        self.details = {"mistakes": list(mistakes)}
+
+    def as_data(self) -> dict[str, Any]:
+        return {**super().as_data(), **({"mistakes": self.details["mistakes"]} if self.details["mistakes"] else {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +45,7 @@ class Statement:
     alone: bool = False
     boundary: bool = False
     privileged: bool = False
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +72,30 @@ class Entry:
         return (self.kind, self.schema, self.name)
 
 
+class HazardClass(StrEnum):
+    LOSES_DATA = "loses data"
+    CHANGES_VALUES = "changes values"
+    FAILS_WITH_ROWS = "fails with rows"
+    REWRITES = "rewrites"
+    BLOCKS_READS = "blocks reads"
+    BLOCKS_WRITES = "blocks writes"
+    SCANS = "scans"
+    NOT_TRANSACTIONAL = "not transactional"
+    RULE = "rule"
+    """What a rule on the text says (squawk)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hazard:
+    """`statement` is its place in the script, from 0. `brief`: a lock that is held for a moment, whatever the size."""
+
+    kind: HazardClass
+    statement: int
+    subject: str
+    detail: str
+    brief: bool = False
+
+
 class Status(StrEnum):
     EQUAL = "equal"
     """Nothing is to be done."""
@@ -76,10 +118,30 @@ class Script:
 
     way: str
     statements: Sequence[Statement]
+    grouped: bool = True
+    """Whether statements that follow each other are one transaction, or each is one."""
+
+    def groups(self) -> list[list[Statement]]:
+        """What runs as one transaction each. What cannot be in one, what must be committed before it can be used, and
+        what only a superuser may run, stands by itself."""
+        found: list[list[Statement]] = []
+        for one in self.statements:
+            last = found[-1] if found else None
+            alone = one.alone or one.privileged or not self.grouped
+            if last is None or alone or last[-1].alone or last[-1].privileged or last[-1].boundary:
+                found.append([one])
+            else:
+                last.append(one)
+        return found
 
     @property
     def text(self) -> str:
-        return "".join(f"{one.sql};\n" for one in self.statements)
+        """To be run as it stands, by psql or as one string."""
+        parts = ["SET check_function_bodies = off;\n"] if self.statements else []
+        for group in self.groups():
+            body = "".join(f"{one.sql};\n" for one in group)
+            parts.append(body if group[0].alone else f"BEGIN;\n{body}COMMIT;\n")
+        return "\n".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +164,8 @@ class Diff:
     status: Status
     script: Script | None = None
     kept: Kept | None = None
+    hazards: Sequence[Hazard] = ()
     attempts: Sequence[Attempt] = ()
     reason: str = ""
     difference: Sequence[str] = ()
     """What would still differ, in words."""
-    details: Mapping[str, str] = field(default_factory=dict)

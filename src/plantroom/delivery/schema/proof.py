@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from plantroom.delivery.schema import dumps
 from plantroom.delivery.schema.ground import Ground, Session, said
-from plantroom.delivery.schema.model import Entry, Failure, Kept, Script, Statement
+from plantroom.delivery.schema.hazards import Measured, measure
+from plantroom.delivery.schema.model import Entry, Failure, Script, Statement
 
 PROOF = "proof"
 
@@ -18,27 +19,43 @@ class Proof:
 
     script: Script
     why: str = ""
-    kept: Kept | None = None
+    measured: Measured | None = None
 
 
 def prove(ground: Ground, start: str, script: Script, wanted: Sequence[Entry]) -> Proof:
-    ground.create(PROOF, start)
-    with ground.session(PROOF) as session:
-        ran, failure = run(session, script.statements)
-    if failure is not None:
-        return Proof(script, f"fails: {said([failure])}: {failure.statement.sql[:200]}")
-    left = dumps.difference(ground.dump(PROOF), wanted)
-    if left:
-        return Proof(script, f"ends elsewhere: {'; '.join(left[:5])}")
-    return Proof(replace(script, statements=ran), "", None)
+    """In as few transactions as it can be run in; each statement as its own where that is the only way."""
+    why = ""
+    for grouped in (True, False):
+        tried = replace(script, grouped=grouped)
+        ground.create(PROOF, start)
+        with ground.session(PROOF) as session:
+            failure = run(session, tried)
+        if failure is not None:
+            why = f"fails: {said([failure])}: {failure.statement.sql[:200]}"
+            continue
+        left = dumps.difference(ground.dump(PROOF), wanted)
+        if left:
+            return Proof(tried, f"ends elsewhere: {'; '.join(left[:5])}")
+        measured = measure(ground, start, tried.statements)
+        return Proof(tried, "", measured)
+    return Proof(script, why)
 
 
-def run(session: Session, statements: Sequence[Statement]) -> tuple[list[Statement], Failure | None]:
-    """In order, up to the first that fails."""
-    ran: list[Statement] = []
-    for one in statements:
-        done = session.run(one)
-        if isinstance(done, Failure):
-            return ran, done
-        ran.append(done)
-    return ran, None
+def run(session: Session, script: Script) -> Failure | None:
+    """Each group as one transaction, up to the first statement that fails."""
+    for group in script.groups():
+        connection = session.superuser if group[0].privileged else session.owner
+        alone = group[0].alone
+        if not alone:
+            connection.execute("BEGIN")
+        for one in group:
+            failure = session.try_on(connection, one)
+            if failure is not None:
+                if not alone:
+                    connection.execute("ROLLBACK")
+                return failure
+        if not alone:
+            failure = session.try_on(connection, Statement("COMMIT"))
+            if failure is not None:
+                return failure
+    return None

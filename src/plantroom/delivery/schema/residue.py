@@ -1,12 +1,12 @@
-"""What an engine leaves over, put right from the dump of what is wanted: entries of it that hold no rows are dropped and
-made as pg_dump makes them. Tables are only made or dropped as a whole here; what changes inside of one is an engine's.
+"""What an engine leaves over, put right from the dump of what is wanted: entries of it that hold no rows are dropped
+and made as pg_dump makes them; tables are made or dropped as a whole, and what differs inside of one is `inside`'s.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from plantroom.delivery.schema import dumps, inside
@@ -21,12 +21,16 @@ _IDENT = rf"{_I}(?:\.{_I})?"
 
 _DATA = frozenset({"TABLE", "SEQUENCE"})
 """What holds rows of its own; never dropped to be made again."""
+_SHARED = frozenset({"TABLE", "TYPE", "DOMAIN", "COLLATION"})
+"""What others depend on, and may have to be free of them to be changed."""
 _PROPERTY = frozenset({"COMMENT", "ACL", "DEFAULT"})
 """What goes with its object."""
-_DERIVED = frozenset({
-    *("VIEW", "MATERIALIZED VIEW", "RULE", "POLICY", "TRIGGER", "FUNCTION", "PROCEDURE", "AGGREGATE", "STATISTICS"),
-    *("PUBLICATION TABLE",),
-})
+_DERIVED = frozenset(
+    {
+        *("VIEW", "MATERIALIZED VIEW", "RULE", "POLICY", "TRIGGER", "FUNCTION", "PROCEDURE", "AGGREGATE", "STATISTICS"),
+        *("PUBLICATION TABLE",),
+    }
+)
 """What may stand in the way of a change to a table, and can be made again after it."""
 _BESIDE = frozenset({"FK CONSTRAINT", "CONSTRAINT", "CHECK CONSTRAINT", "INDEX"})
 _REPLACED = re.compile(r"CREATE ((?:CONSTRAINT )?(?:FUNCTION|PROCEDURE|AGGREGATE|VIEW|RULE|TRIGGER))\b")
@@ -38,21 +42,37 @@ _DROPS: Sequence[tuple[str, str, str]] = (
     (r"TRIGGER", rf"CREATE (?:CONSTRAINT )?TRIGGER ({_I}) .*?\bON ({_IDENT})", "DROP TRIGGER {0} ON {1}"),
     (r"RULE", rf"CREATE RULE ({_I}) AS\s+ON \w+ TO ({_IDENT})", "DROP RULE {0} ON {1}"),
     (r"POLICY", rf"CREATE POLICY ({_I}) ON ({_IDENT})", "DROP POLICY {0} ON {1}"),
-    (r"ROW SECURITY", rf"ALTER TABLE ({_IDENT}) ENABLE ROW LEVEL SECURITY", "ALTER TABLE {0} DISABLE ROW LEVEL SECURITY"),
-    (r".*CONSTRAINT", rf"ALTER TABLE (?:ONLY )?({_IDENT})\s+ADD CONSTRAINT ({_I})", "ALTER TABLE {0} DROP CONSTRAINT {1}"),
+    (
+        r"ROW SECURITY",
+        rf"ALTER TABLE ({_IDENT}) ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE {0} DISABLE ROW LEVEL SECURITY",
+    ),
+    (
+        r".*CONSTRAINT",
+        rf"ALTER TABLE (?:ONLY )?({_IDENT})\s+ADD CONSTRAINT ({_I})",
+        "ALTER TABLE {0} DROP CONSTRAINT {1}",
+    ),
     (r".*CONSTRAINT", rf"ALTER DOMAIN ({_IDENT})\s+ADD CONSTRAINT ({_I})", "ALTER DOMAIN {0} DROP CONSTRAINT {1}"),
     (r"OPERATOR CLASS", rf"CREATE OPERATOR CLASS ({_IDENT})\s.*?USING (\w+)", "DROP OPERATOR CLASS {0} USING {1}"),
     (r"OPERATOR FAMILY", rf"CREATE OPERATOR FAMILY ({_IDENT}) USING (\w+)", "DROP OPERATOR FAMILY {0} USING {1}"),
     (r"CAST", r"CREATE CAST (\(.*? AS .*?\))\s", "DROP CAST {0}"),
     (r"USER MAPPING", rf"CREATE USER MAPPING FOR ({_I}) SERVER ({_I})", "DROP USER MAPPING FOR {0} SERVER {1}"),
-    (r"PUBLICATION TABLE", rf"ALTER PUBLICATION ({_I}) ADD TABLE (?:ONLY )?({_IDENT})", "ALTER PUBLICATION {0} DROP TABLE {1}"),
+    (
+        r"PUBLICATION TABLE",
+        rf"ALTER PUBLICATION ({_I}) ADD TABLE (?:ONLY )?({_IDENT})",
+        "ALTER PUBLICATION {0} DROP TABLE {1}",
+    ),
     (
         r"PUBLICATION TABLES IN SCHEMA",
         rf"ALTER PUBLICATION ({_I}) ADD TABLES IN SCHEMA ({_I})",
         "ALTER PUBLICATION {0} DROP TABLES IN SCHEMA {1}",
     ),
     (r"COMMENT", r"(COMMENT ON .*?) IS (?:E?'.*)", "{0} IS NULL"),
-    (r"DEFAULT", rf"ALTER TABLE (?:ONLY )?({_IDENT}) ALTER COLUMN ({_I}) SET DEFAULT", "ALTER TABLE {0} ALTER COLUMN {1} DROP DEFAULT"),
+    (
+        r"DEFAULT",
+        rf"ALTER TABLE (?:ONLY )?({_IDENT}) ALTER COLUMN ({_I}) SET DEFAULT",
+        "ALTER TABLE {0} ALTER COLUMN {1} DROP DEFAULT",
+    ),
     (r"SEQUENCE OWNED BY", rf"ALTER SEQUENCE ({_IDENT}) OWNED BY", "ALTER SEQUENCE {0} OWNED BY NONE"),
     (
         r"TABLE ATTACH",
@@ -64,15 +84,21 @@ _DROPS: Sequence[tuple[str, str, str]] = (
     (r"EXTENSION", rf"CREATE EXTENSION (?:IF NOT EXISTS )?({_I})", "DROP EXTENSION {0}"),
 )
 _GENERIC = re.compile(
-    r"CREATE (?:UNLOGGED |TRUSTED |PROCEDURAL )*(?P<kind>SCHEMA|TABLE|FOREIGN TABLE|VIEW|MATERIALIZED VIEW|SEQUENCE|DOMAIN|"
-    r"COLLATION|CONVERSION|STATISTICS|EVENT TRIGGER|PUBLICATION|SUBSCRIPTION|FOREIGN DATA WRAPPER|ACCESS METHOD|"
+    r"CREATE (?:UNLOGGED |TRUSTED |PROCEDURAL )*(?P<kind>SCHEMA|TABLE|FOREIGN TABLE|VIEW|"
+    r"MATERIALIZED VIEW|SEQUENCE|DOMAIN|COLLATION|"
+    r"CONVERSION|STATISTICS|EVENT TRIGGER|PUBLICATION|SUBSCRIPTION|FOREIGN DATA WRAPPER|ACCESS METHOD|"
     rf"TEXT SEARCH (?:CONFIGURATION|DICTIONARY|PARSER|TEMPLATE)) (?P<name>{_IDENT})"
 )
 _ROUTINE = re.compile(rf"CREATE (FUNCTION|PROCEDURE|AGGREGATE) ({_IDENT})\(")
 _INDEX = re.compile(rf"CREATE (?:UNIQUE )?INDEX ({_I}) ON (?:ONLY )?({_I})\.")
 _OPERATOR = re.compile(rf"CREATE OPERATOR ((?:{_I}\.)?\S+) \(")
-_GRANT = re.compile(r"(?P<head>ALTER DEFAULT PRIVILEGES .*?)?(?P<verb>GRANT|REVOKE) (?P<what>.*) (?:TO|FROM) (?P<who>.*?)(?P<option> WITH GRANT OPTION)?$", re.DOTALL)
-_OWNED = re.compile(rf" OWNER TO ({OWNER}|{SUPERUSER})$")
+_GRANT = re.compile(
+    r"(?P<head>ALTER DEFAULT PRIVILEGES .*?)?(?P<verb>GRANT|REVOKE) (?P<what>.*) (?:TO|FROM) (?P<who>.*?)"
+    r"(?: WITH GRANT OPTION)?$",
+    re.DOTALL,
+)
+_OWNED = re.compile(rf" OWNER TO \"?({OWNER}|{SUPERUSER})\"?$")
+_ROLES = re.compile(rf"\b((?:OWNER TO|FROM|TO|FOR ROLE|FOR|,) )\"?{OWNER}\"?(?=[\s,;]|$)")
 _IDENTITY = re.compile(rf"ALTER TABLE ({_IDENT}) ALTER COLUMN ({_I}) ADD GENERATED ")
 
 
@@ -118,7 +144,18 @@ def taken_back(entry: Entry) -> list[Statement]:
 
 def made(entry: Entry) -> list[Statement]:
     """As pg_dump makes it, but for who owns it: that is whoever runs the script."""
-    return [one for one in split(entry.sql) if not _OWNED.search(one.sql)]
+    return [portable(one) for one in split(entry.sql) if not owned(one)]
+
+
+def owned(one: Statement) -> bool:
+    """Whether it only says that its maker is the owner."""
+    return _OWNED.search(one.sql) is not None
+
+
+def portable(one: Statement) -> Statement:
+    """The owner here is whoever runs the script there."""
+    sql = _ROLES.sub(r"\1CURRENT_USER", one.sql)
+    return one if sql == one.sql else replace(one, sql=sql)
 
 
 class Clearing(IntEnum):
@@ -136,12 +173,38 @@ def prelude(ground: Ground, work: str, wanted: Sequence[Entry], clearing: Cleari
     kinds = _DERIVED | _BESIDE if clearing is Clearing.ALL else _DERIVED
     have = ground.dump(work)
     want = {(one.key, one.sql) for one in wanted}
-    changed = [one for one in have if one.kind == "TABLE" and (one.key, one.sql) not in want]
-    vanished = _closure(ground, work, have, changed)
-    drops = [one for one in vanished if one.kind in kinds]
+    changed = [one for one in have if one.kind in _SHARED and (one.key, one.sql) not in want]
+    if not changed:
+        return []
+    after = {one.key: one for one in _without(ground, work, changed)}
+    todo: list[Statement] = []
+    for one in have:
+        left = after.get(one.key)
+        if left is not None and left.sql == one.sql:
+            continue
+        if one.kind in kinds:
+            todo = [*taken_back(one), *todo]
+        elif one.kind == "TABLE" and left is not None and clearing is Clearing.ALL:
+            todo = [*_parts(one, left), *todo]
+    if clearing is Clearing.ALL:
+        tables = [table for one in changed if one.kind == "TABLE" and (table := inside.read(one))]
+        todo += [
+            statement(f"ALTER TABLE {table.name} DROP COLUMN {column.name}")
+            for table in tables
+            for column in table.columns.values()
+            if column.generated
+        ]
     with ground.session(work) as session:
-        ran, _ = session.settle(drop for one in reversed(drops) for drop in taken_back(one))
+        ran, _ = session.settle(todo)
     return ran
+
+
+def _parts(before: Entry, left: Entry) -> list[Statement]:
+    """What goes from inside of a table and holds no values: generated columns, defaults, checks."""
+    mine = inside.read(before)
+    kept = {name for name, column in mine.columns.items() if not column.generated} if mine else set()
+    found = [sql for forms in inside.changes(before, left) for sql in forms[-1]]
+    return [statement(sql) for sql in found if not any(sql.endswith(f" DROP COLUMN {name}") for name in kept)]
 
 
 def repair(ground: Ground, work: str, wanted: Sequence[Entry]) -> list[Statement]:
@@ -186,8 +249,9 @@ def _of(entry: Entry, objects: Iterable[tuple[str, str]]) -> bool:
 
 def _replace(ground: Ground, work: str, wanted: Sequence[Entry]) -> list[Statement]:
     """CREATE OR REPLACE, where PostgreSQL takes it: nothing that depends on the object is touched."""
-    have = dumps.keyed(ground.dump(work))
-    todo = []
+    there = ground.dump(work)
+    have = dumps.keyed(there)
+    todo = _renamed_sequences(there, wanted)
     for one in wanted:
         mine = have.get(one.key, ())
         first = next(iter(made(one)), None)
@@ -196,9 +260,18 @@ def _replace(ground: Ground, work: str, wanted: Sequence[Entry]) -> list[Stateme
         sql = bare(first.sql)
         if _REPLACED.match(sql):
             todo += [statement(_REPLACED.sub(r"CREATE OR REPLACE \1", sql, count=1)), *made(one)[1:]]
+        elif (identity := _IDENTITY.match(sql)) and all(_IDENTITY.match(other.sql) for other in mine):
+            options = re.search(rf"\(\s*SEQUENCE NAME ({_IDENT})\s+(.*)\)$", sql, re.DOTALL)
+            kind = re.search(r"GENERATED (ALWAYS|BY DEFAULT)", sql)
+            if options and kind:
+                cycle = "" if re.search(r"\bCYCLE\s*$", options.group(2)) else " NO CYCLE"
+                table, column = identity.groups()
+                todo.append(statement(f"ALTER SEQUENCE {options.group(1)} {' '.join(options.group(2).split())}{cycle}"))
+                todo.append(statement(f"ALTER TABLE {table} ALTER COLUMN {column} SET GENERATED {kind.group(1)}"))
         elif _SEQUENCE.match(sql):
             cycle = "" if re.search(r"\bCYCLE$", sql) else "\n    NO CYCLE"
-            todo += [statement(_SEQUENCE.sub("ALTER SEQUENCE", sql, count=1) + cycle), *made(one)[1:]]
+            size = "" if re.search(r"\n    AS ", sql) else "\n    AS bigint"
+            todo += [statement(_SEQUENCE.sub("ALTER SEQUENCE", sql, count=1) + size + cycle), *made(one)[1:]]
     if not todo:
         return []
     with ground.session(work) as session:
@@ -208,16 +281,55 @@ def _replace(ground: Ground, work: str, wanted: Sequence[Entry]) -> list[Stateme
 
 def _inside(ground: Ground, work: str, wanted: Sequence[Entry]) -> list[Statement]:
     """Tables that are there and are not as wanted, a column or property at a time."""
-    have = {one.key: one for one in ground.dump(work) if one.kind in ("TABLE", "FOREIGN TABLE")}
     ran: list[Statement] = []
-    with ground.session(work) as session:
-        for want in wanted:
-            mine = have.get(want.key)
-            if mine is None or mine.sql == want.sql:
-                continue
-            for forms in inside.changes(mine, want):
-                ran += session.first([[statement(sql) for sql in form] for form in forms])
+    for cut_off in (False, True):
+        have = {one.key: one for one in ground.dump(work) if one.kind in ("TABLE", "FOREIGN TABLE")}
+        links = _links(wanted) if cut_off else {}
+        with ground.session(work) as session:
+            for want in wanted:
+                mine = have.get(want.key)
+                if mine is None or mine.sql == want.sql:
+                    continue
+                todo = [[[statement(sql) for sql in form] for form in forms] for forms in inside.changes(mine, want)]
+                if not cut_off:
+                    for forms in todo:
+                        ran += session.first(forms)
+                elif links.get(want.key):
+                    # What is inherited cannot be changed while it is.
+                    cut, join = links[want.key]
+                    ran += session.first([[*cut, *(one for forms in todo for one in forms[0]), *join]])
     return ran
+
+
+def _links(wanted: Sequence[Entry]) -> dict[tuple[str, str, str], tuple[list[Statement], list[Statement]]]:
+    """By table: what cuts it off from the tables that it is a part of, and what joins it to them again."""
+    found: dict[tuple[str, str, str], tuple[list[Statement], list[Statement]]] = {}
+    for one in wanted:
+        if one.kind == "TABLE ATTACH":
+            found["TABLE", one.schema, one.name] = (taken_back(one), made(one))
+        elif one.kind == "TABLE" and (table := inside.read(one)) and table.parents:
+            head = f"ALTER TABLE {table.name}"
+            found[one.key] = (
+                [statement(f"{head} NO INHERIT {parent}") for parent in table.parents],
+                [statement(f"{head} INHERIT {parent}") for parent in table.parents],
+            )
+    return found
+
+
+def _renamed_sequences(have: Sequence[Entry], wanted: Sequence[Entry]) -> list[Statement]:
+    """The sequence of an identity column goes on counting under its new name."""
+    keys = {one.key for one in wanted}
+    mine = {match.groups(): one for one in have if (match := _IDENTITY.match(one.sql)) and one.key not in keys}
+    found = []
+    for one in wanted:
+        match = _IDENTITY.match(one.sql)
+        old = mine.get(match.groups()) if match else None
+        if old is not None:
+            names = [re.search(rf"SEQUENCE NAME ({_IDENT})", entry.sql) for entry in (old, one)]
+            if names[0] is not None and names[1] is not None:
+                new = re.sub(rf"^{_I}\.", "", names[1].group(1))
+                found.append(statement(f"ALTER SEQUENCE {names[0].group(1)} RENAME TO {new}"))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +356,7 @@ def _going(ground: Ground, work: str, have: Sequence[Entry], gone: Sequence[Entr
             return None
         else:
             # A generated column, a default or a check that goes, and is made again.
-            parts += [statement(sql) for forms in inside.changes(one, left) for sql in forms[-1]]
+            parts += _parts(one, left)
     return _Going(entries, parts)
 
 
@@ -256,22 +368,12 @@ def _harmless(before: Entry, after: Entry) -> bool:
     return all(name in left.columns or column.generated for name, column in mine.columns.items())
 
 
-def _closure(ground: Ground, work: str, have: Sequence[Entry], gone: Sequence[Entry]) -> list[Entry]:
-    """What goes when these go; in the dump's order."""
-    if not gone:
-        return []
-    after = {(one.key, one.sql) for one in _without(ground, work, gone)}
-    return [one for one in have if (one.key, one.sql) not in after]
-
-
 def _without(ground: Ground, work: str, gone: Sequence[Entry]) -> list[Entry]:
     """What is left when these are let go with all that depends on them, in a copy."""
     copy = f"{work}_closure"
     ground.create(copy, work)
     with ground.session(copy) as session:
-        session.settle(
-            statement(_cascading(drop.sql)) for one in reversed(gone) for drop in taken_back(one)
-        )
+        session.settle(statement(_cascading(drop.sql)) for one in reversed(gone) for drop in taken_back(one))
     left = ground.dump(copy)
     ground.drop(copy)
     return left

@@ -77,9 +77,14 @@ class _Splitter:
         sql = self.text[self.start : self.at].strip()
         body = bare(sql).strip()
         if body.strip(";").strip():
-            line = self.text.count("\n", 0, self.start + len(self.text[self.start : self.at]) - len(
-                bare(self.text[self.start : self.at])
-            )) + 1
+            line = (
+                self.text.count(
+                    "\n",
+                    0,
+                    self.start + len(self.text[self.start : self.at]) - len(bare(self.text[self.start : self.at])),
+                )
+                + 1
+            )
             if _COPY.match(body):
                 self._skip_data()
             elif not _TRANSACTION.match(body):
