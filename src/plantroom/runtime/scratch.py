@@ -45,6 +45,7 @@ synchronous_commit = off
 full_page_writes = off
 autovacuum = off
 jit = off
+dynamic_shared_memory_type = mmap
 wal_level = logical
 max_wal_size = '2GB'
 shared_buffers = '64MB'

@@ -20,4 +20,4 @@ class Pgmig:
             raise
         except Exception as error:
             # Whatever it stumbles over is a reason to try another way, and never the end.
-            raise SchemaError("PR1004", "pgmig", value=str(error).strip() or type(error).__name__) from error
+            raise SchemaError("PR004", "pgmig", value=str(error).strip() or type(error).__name__) from error

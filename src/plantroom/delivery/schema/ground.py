@@ -89,7 +89,7 @@ class Ground:
             command, capture_output=True, check=False, env=self._scratch.environment(), stdin=subprocess.DEVNULL
         )
         if ended.returncode != 0:
-            raise SchemaError("PR1003", f"pg_dump of {name}", value=ended.stderr.decode(errors="replace").strip())
+            raise SchemaError("PR003", f"pg_dump of {name}", value=ended.stderr.decode(errors="replace").strip())
         return ended.stdout.decode()
 
     def role(self, name: str) -> None:

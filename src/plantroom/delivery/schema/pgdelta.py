@@ -35,7 +35,7 @@ class PgDelta:
 
     @classmethod
     def find(cls, root: Path) -> PgDelta | None:
-        """None when the extra is not installed. Raises SchemaError PR1005 when its package cannot be."""
+        """None when the extra is not installed. Raises SchemaError PR005 when its package cannot be."""
         node = _node()
         return None if node is None else cls(node / "bin" / "node", _installed(node, root))
 
@@ -47,7 +47,7 @@ class PgDelta:
     def generate(self, source: str, target: str) -> list[Statement]:
         answer = self._ask({"source": source, "target": target})
         if "error" in answer:
-            raise SchemaError("PR1004", "pg-delta", value=answer["error"])
+            raise SchemaError("PR004", "pg-delta", value=answer["error"])
         return [one for sql in answer["statements"] for one in split(sql)]
 
     def _ask(self, question: dict[str, str]) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class PgDelta:
         process.stdin.flush()
         line = process.stdout.readline()
         if not line:
-            raise SchemaError("PR1004", "pg-delta", value="ended without an answer")
+            raise SchemaError("PR004", "pg-delta", value="ended without an answer")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -98,7 +98,7 @@ def _installed(node: Path, root: Path) -> Path:
             )
             if ended.returncode != 0:
                 last = (ended.stderr.strip() or "npm ended badly").splitlines()[-1]
-                raise SchemaError("PR1005", "pg-delta", value=last, remedy="Check that the npm registry answers")
+                raise SchemaError("PR005", "pg-delta", value=last, remedy="Check that the npm registry answers")
             making.rename(place)
         finally:
             shutil.rmtree(making, ignore_errors=True)

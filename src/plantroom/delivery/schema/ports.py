@@ -16,6 +16,6 @@ class Engine(Protocol):
     def generate(self, source: str, target: str) -> list[Statement]:
         """`source` and `target` are libpq URLs of databases that it only reads.
 
-        Raises SchemaError PR1004 for what it does not know how to do.
+        Raises SchemaError PR004 for what it does not know how to do.
         """
         ...

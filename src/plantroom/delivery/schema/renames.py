@@ -33,7 +33,7 @@ _CREATED = re.compile(
 def declared(statements: Iterable[Statement]) -> list[Statement]:
     """The statements that rename, objects before their columns.
 
-    Raises SchemaError PR1006 for a declaration that belongs to nothing.
+    Raises SchemaError PR006 for a declaration that belongs to nothing.
     """
     objects: list[Statement] = []
     columns: list[Statement] = []
@@ -56,7 +56,7 @@ def declared(statements: Iterable[Statement]) -> list[Statement]:
                     taken += 1
         if taken != marks:
             raise SchemaError(
-                "PR1006",
+                "PR006",
                 f"line {one.line}",
                 value="a rename is declared that belongs to no object or column",
                 remedy="Put it on the line before CREATE, or at the end of the column's line",

@@ -97,6 +97,7 @@ _GRANT = re.compile(
     r"(?: WITH GRANT OPTION)?$",
     re.DOTALL,
 )
+_OWNER = re.compile(rf" OWNER TO {_I}$")
 _OWNED = re.compile(rf" OWNER TO \"?({OWNER}|{SUPERUSER})\"?$")
 _ROLES = re.compile(rf"\b((?:OWNER TO|FROM|TO|FOR ROLE|FOR|,) )\"?{OWNER}\"?(?=[\s,;]|$)")
 _IDENTITY = re.compile(rf"ALTER TABLE ({_IDENT}) ALTER COLUMN ({_I}) ADD GENERATED ")
@@ -150,6 +151,10 @@ def made(entry: Entry) -> list[Statement]:
 def owned(one: Statement) -> bool:
     """Whether it only says that its maker is the owner."""
     return _OWNED.search(one.sql) is not None
+
+
+def _unowned(entry: Entry) -> list[str]:
+    return [one.sql for one in split(entry.sql) if not _OWNER.search(one.sql)]
 
 
 def portable(one: Statement) -> Statement:
@@ -256,6 +261,9 @@ def _replace(ground: Ground, work: str, wanted: Sequence[Entry]) -> list[Stateme
         mine = have.get(one.key, ())
         first = next(iter(made(one)), None)
         if first is None or not mine or any(other.sql == one.sql for other in mine):
+            continue
+        if any(_unowned(other) == _unowned(one) for other in mine):
+            todo += [portable(line) for line in split(one.sql) if _OWNER.search(line.sql)]
             continue
         sql = bare(first.sql)
         if _REPLACED.match(sql):

@@ -22,7 +22,7 @@ _LEFT_OUT = (
 
 
 def check(statements: Sequence[Statement]) -> list[Hazard]:
-    """One for each finding. Raises SchemaError PR1004 when squawk does not answer as it should."""
+    """One for each finding. Raises SchemaError PR004 when squawk does not answer as it should."""
     if not statements:
         return []
     begins: list[int] = []
@@ -37,7 +37,7 @@ def check(statements: Sequence[Statement]) -> list[Hazard]:
         found = json.loads(ended.stdout)
     except ValueError as error:
         said = (ended.stderr or ended.stdout).strip()[:200]
-        raise SchemaError("PR1004", "squawk", value=said or "did not answer") from error
+        raise SchemaError("PR004", "squawk", value=said or "did not answer") from error
     return [
         Hazard(
             HazardClass.RULE,

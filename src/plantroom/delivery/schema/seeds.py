@@ -234,6 +234,7 @@ def lost(before: Seeded, after: Seeded) -> tuple[list[str], list[str]]:
             continue
         if after.rows.get(oid, 0) < before.rows[oid]:
             gone.append(f"rows of {table.known}")
+            continue
         columns = {one.number: one for one in after.tables[oid].columns}
         for one in table.columns:
             # What is computed is computed again.

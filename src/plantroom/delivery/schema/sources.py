@@ -15,7 +15,7 @@ _DATABASE = ("postgresql://", "postgres://")
 
 
 def read(scratch: Scratch, source: str) -> list[Statement]:
-    """Raises SchemaError PR1001 for what is not there or is no text, PR1002 for what is no SQL, PR1003 for a database
+    """Raises SchemaError PR001 for what is not there or is no text, PR002 for what is no SQL, PR003 for a database
     that cannot be dumped."""
     if source.startswith(_DATABASE):
         return split(_dump(scratch, source))
@@ -23,20 +23,18 @@ def read(scratch: Scratch, source: str) -> list[Statement]:
     if path.is_dir():
         files = sorted(path.rglob("*.sql"))
         if not files:
-            raise SchemaError(
-                "PR1001", source, value="has no *.sql in it", remedy="Name a file, or a directory of them"
-            )
+            raise SchemaError("PR001", source, value="has no *.sql in it", remedy="Name a file, or a directory of them")
         return [one for file in files for one in _file(file)]
     return _file(path)
 
 
 def load(ground: Ground, name: str, statements: list[Statement], source: str) -> None:
-    """Raises SchemaError PR1001 with every statement that PostgreSQL does not take."""
+    """Raises SchemaError PR001 with every statement that PostgreSQL does not take."""
     ground.create(name)
     failed = ground.load(name, statements)
     if failed:
         raise SchemaError(
-            "PR1001",
+            "PR001",
             source,
             value=f"{len(failed)} of {len(statements)} statements cannot be loaded",
             mistakes=[_mistake(one, ground.version) for one in failed],
@@ -48,10 +46,10 @@ def _file(path: Path) -> list[Statement]:
         text = path.read_text()
     except FileNotFoundError as error:
         remedy = "Name a file, a directory, or the URL of a database"
-        raise SchemaError("PR1001", str(path), value="is not there", remedy=remedy) from error
+        raise SchemaError("PR001", str(path), value="is not there", remedy=remedy) from error
     except UnicodeDecodeError as error:
         remedy = "A dump is to be plain text: pg_dump --format=plain"
-        raise SchemaError("PR1001", str(path), value="is not text in UTF-8", remedy=remedy) from error
+        raise SchemaError("PR001", str(path), value="is not text in UTF-8", remedy=remedy) from error
     try:
         return [replace(one, file=str(path)) for one in split(text)]
     except SchemaError as error:
@@ -62,7 +60,7 @@ def _dump(scratch: Scratch, url: str) -> str:
     command = [str(scratch.program("pg_dump")), "--schema-only", "--no-password", f"--dbname={url}"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if ended.returncode != 0:
-        raise SchemaError("PR1003", "the database", value=ended.stderr.strip().splitlines()[-1])
+        raise SchemaError("PR003", "the database", value=ended.stderr.strip().splitlines()[-1])
     return ended.stdout
 
 

@@ -25,22 +25,41 @@ _OUTSIDE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _BOUNDARY = re.compile(r"ALTER\s+TYPE\b.*\bADD\s+VALUE\b", re.IGNORECASE | re.DOTALL)
-_LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
+_BLANK = re.compile(r"(?:\s+|--[^\n]*(?:\n|$))*")
+_COMMENT = re.compile(r"/\*|\*/")
 
 
 def split(text: str) -> list[Statement]:
     """Every statement with its first line's number (from 1). Transaction commands are left out: who runs the statements
     decides what is one transaction.
 
-    Raises SchemaError PR1002 for what only psql understands, and for a quote or comment that never ends.
+    Raises SchemaError PR002 for what only psql understands, and for a quote or comment that never ends.
     """
     return _Splitter(text).run()
 
 
 def bare(sql: str) -> str:
     """Without the white space and comments in front of it."""
-    match = _LEADING.match(sql)
-    return sql[match.end() if match else 0 :]
+    at = 0
+    while True:
+        blank = _BLANK.match(sql, at)
+        at = blank.end() if blank else at
+        if not sql.startswith("/*", at):
+            return sql[at:]
+        end = _after_comment(sql, at)
+        if end is None:
+            return sql[at:]
+        at = end
+
+
+def _after_comment(sql: str, at: int) -> int | None:
+    """Comments may hold comments."""
+    depth = 0
+    for mark in _COMMENT.finditer(sql, at):
+        depth += 1 if mark.group() == "/*" else -1
+        if depth == 0:
+            return mark.end()
+    return None
 
 
 @dataclass(slots=True)
@@ -145,20 +164,10 @@ class _Splitter:
                 at += 1
 
     def _comment(self) -> None:
-        depth, at = 0, self.at
-        while True:
-            two = self.text[at : at + 2]
-            if not two:
-                raise self._endless("comment")
-            if two == "/*":
-                depth, at = depth + 1, at + 2
-            elif two == "*/":
-                depth, at = depth - 1, at + 2
-                if depth == 0:
-                    self.at = at
-                    return
-            else:
-                at += 1
+        end = _after_comment(self.text, self.at)
+        if end is None:
+            raise self._endless("comment")
+        self.at = end
 
     def _psql(self) -> None:
         end = self.text.find("\n", self.at)
@@ -166,7 +175,7 @@ class _Splitter:
         command = self.text[self.at : end].split()[0]
         if command not in _HARMLESS:
             raise SchemaError(
-                "PR1002",
+                "PR002",
                 f"line {self.text.count(chr(10), 0, self.at) + 1}",
                 value=f"{command} is a command of psql, not SQL",
                 remedy="Leave it out",
@@ -179,7 +188,7 @@ class _Splitter:
 
     def _endless(self, what: str) -> SchemaError:
         line = self.text.count("\n", 0, self.at) + 1
-        return SchemaError("PR1002", f"line {line}", value=f"a {what} that never ends", remedy="Close it")
+        return SchemaError("PR002", f"line {line}", value=f"a {what} that never ends", remedy="Close it")
 
 
 def statement(sql: str, line: int = 0) -> Statement:
