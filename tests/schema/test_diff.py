@@ -117,7 +117,8 @@ def test_a_database_is_only_read(home: Path, scratch: Scratch) -> None:
 
 
 def test_every_mistake_is_told_at_once_with_its_place(home: Path) -> None:
-    (home / "old.sql").write_text("CREATE TABLE t (a integer);\n\nCREATE TABLE u (a nosuch);\nCREATE EXTENSION postgis;\n")
+    text = "CREATE TABLE t (a integer);\n\nCREATE TABLE u (a nosuch);\nCREATE EXTENSION postgis;\n"
+    (home / "old.sql").write_text(text)
     (home / "new.sql").write_text("")
     ended = run(home, str(home / "old.sql"), str(home / "new.sql"), "--json")
     assert ended.returncode == 1

@@ -1,7 +1,7 @@
 """What PostgreSQL's documentation says of locks, rewrites and reads, by statement, measured.
 
-ALTER TABLE, CREATE INDEX, CREATE TRIGGER and "Explicit Locking" of PostgreSQL 18. A lock weaker than SHARE blocks nobody
-who reads or writes, and is not reported.
+ALTER TABLE, CREATE INDEX, CREATE TRIGGER and "Explicit Locking" of PostgreSQL 18. A lock weaker than SHARE blocks
+nobody who reads or writes, and is not reported.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def data(found: Diff) -> dict[str, Any]:
         "statements": [] if script is None else [one.sql for one in script.statements],
         "transactions": 0 if script is None else len(script.groups()),
         "engine": None if script is None else script.way,
-        "hazards": [_hazard(one) for one in found.hazards],
+        "hazards": [one.as_data() for one in found.hazards],
         "policy": {"allowed": isinstance(verdict, Allowed), "why": verdict.reason},
         "proof": None
         if found.kept is None
@@ -107,16 +107,6 @@ def data(found: Diff) -> dict[str, Any]:
         },
         "attempts": [{"way": one.way, "why": one.why} for one in found.attempts],
         "difference": list(found.difference),
-    }
-
-
-def _hazard(one: Hazard) -> dict[str, Any]:
-    return {
-        "class": one.kind.value,
-        "statement": one.statement,
-        "subject": one.subject,
-        "detail": one.detail,
-        "brief": one.brief,
     }
 
 

@@ -95,6 +95,15 @@ class Hazard:
     detail: str
     brief: bool = False
 
+    def as_data(self) -> dict[str, Any]:
+        return {
+            "class": self.kind.value,
+            "statement": self.statement,
+            "subject": self.subject,
+            "detail": self.detail,
+            "brief": self.brief,
+        }
+
 
 class Status(StrEnum):
     EQUAL = "equal"

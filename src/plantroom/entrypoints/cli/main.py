@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from plantroom import __version__
+from plantroom import __version__, bootstrap
 from plantroom.delivery.artefacts import cli as artefacts
 from plantroom.delivery.schema import cli as schema
 from plantroom.delivery.tenancy import cli as tenancy
@@ -44,7 +44,7 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    context.obj = Session(home)
+    context.obj = Session(home, bootstrap.migrations)
 
 
 app.command()(estate.init)
