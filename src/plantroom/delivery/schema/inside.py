@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from plantroom.delivery.schema.dumps import items
 from plantroom.delivery.schema.model import Entry
@@ -76,7 +77,7 @@ def read(entry: Entry) -> Table | None:
         for item in found:
             if match := _CONSTRAINT.match(item):
                 constraints[match.group(1)] = match.group(2)
-            elif column := _column(item, typed=head["of"] is not None):
+            elif column := _column(item):
                 columns[column.name] = column
     options = _WITH.search(tail)
     parents = _INHERITS.search(tail)
@@ -93,31 +94,22 @@ def read(entry: Entry) -> Table | None:
     )
 
 
-def _column(item: str, *, typed: bool) -> Column | None:
+def _column(item: str) -> Column | None:
     match = re.match(_I, item)
     if match is None:
         return None
-    rest, parts, at = item[match.end() :].strip(), {"type": ""}, 0
-    key = "type"
-    marks = list(_top_level(rest))
-    for number, (start, word) in enumerate(marks):
-        if number == 0:
-            parts["type"] = rest[:start].strip()
-        end = marks[number + 1][0] if number + 1 < len(marks) else len(rest)
-        key = word
-        parts[key] = rest[start:end].strip()
-        at = end
-    if not marks:
-        parts["type"] = rest
-    del at, typed
+    rest = item[match.end() :].strip()
+    marks = [*_top_level(rest), (len(rest), "")]
+    parts = {word: rest[at + len(word) : end].strip() for (at, word), (end, _) in pairwise(marks)}
+    clauses = {word: rest[at:end].strip() for (at, word), (end, _) in pairwise(marks)}
     return Column(
         text=item,
         name=match.group(),
-        type=parts["type"],
-        default=parts.get("DEFAULT", "").removeprefix("DEFAULT").strip(),
-        generated=parts.get("GENERATED ALWAYS AS", "").removeprefix("GENERATED ALWAYS AS").strip(),
-        collation=parts.get("COLLATE", "").removeprefix("COLLATE").strip(),
-        not_null=" ".join(parts[word] for word in ("CONSTRAINT", "NOT NULL") if word in parts),
+        type=rest[: marks[0][0]].strip(),
+        default=parts.get("DEFAULT", ""),
+        generated=parts.get("GENERATED ALWAYS AS", ""),
+        collation=parts.get("COLLATE", ""),
+        not_null=" ".join(clauses[word] for word in ("CONSTRAINT", "NOT NULL") if word in clauses),
     )
 
 
