@@ -34,9 +34,9 @@ CREATE VIEW totals AS SELECT customer, sum(total) AS total FROM orders GROUP BY 
 """
 
 
-def run(home: Path, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "plantroom.entrypoints.cli.main", "--home", str(home), "schema", "diff", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, **more)
+def run(home: Path, *words: str, command: str = "diff") -> subprocess.CompletedProcess[str]:
+    whole = [sys.executable, "-m", "plantroom.entrypoints.cli.main", "--home", str(home), "schema", command, *words]
+    return subprocess.run(whole, capture_output=True, text=True, check=False, timeout=120)
 
 
 def diff(home: Path, old: str, new: str) -> dict[str, Any]:
@@ -144,6 +144,35 @@ def test_what_is_not_there_is_said(home: Path) -> None:
     assert ended.returncode == 1
     assert "PR001" in ended.stderr
     assert "is not there" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "reason"),
+    [
+        ("ALTER TABLE t ADD COLUMN b integer;", "proven", ""),
+        ("ALTER TABLE t ADD COLUMN c integer;", "refused", "the script does not lead there"),
+        ("ALTER TABLE u ADD COLUMN b integer;", "refused", "the script does not run"),
+    ],
+)
+def test_a_script_of_ones_own_is_proven_or_refused(home: Path, script: str, status: str, reason: str) -> None:
+    for name, text in (
+        ("script.sql", script),
+        ("old.sql", "CREATE TABLE t (a integer);"),
+        ("new.sql", "CREATE TABLE t (a integer, b integer);"),
+    ):
+        (home / name).write_text(text)
+    names = [str(home / name) for name in ("script.sql", "old.sql", "new.sql")]
+    ended = run(home, *names, "--json", command="prove")
+    found = json.loads(ended.stdout)
+    assert (found["status"], found["reason"]) == (status, reason)
+    assert ended.returncode == (0 if status == "proven" else 3)
+
+
+def test_a_scripts_hazards_are_measured_wherever_it_leads(home: Path) -> None:
+    (home / "script.sql").write_text("DROP TABLE t;")
+    (home / "old.sql").write_text("CREATE TABLE t (a integer);")
+    ended = run(home, str(home / "script.sql"), str(home / "old.sql"), "--json", command="hazards")
+    assert "loses data" in {one["class"] for one in json.loads(ended.stdout)["hazards"]}
 
 
 def test_sql_of_others_is_no_superusers(home: Path) -> None:

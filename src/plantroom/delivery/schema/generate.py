@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Sequence
 
 from plantroom.delivery.schema import dumps, residue
-from plantroom.delivery.schema.ground import Ground
-from plantroom.delivery.schema.model import Attempt, Diff, Entry, SchemaError, Script, Statement, Status
+from plantroom.delivery.schema.ground import Ground, said
+from plantroom.delivery.schema.model import Attempt, Diff, Entry, Failure, SchemaError, Script, Statement, Status
 from plantroom.delivery.schema.ports import Engine
 from plantroom.delivery.schema.proof import prove
 from plantroom.delivery.schema.statements import bare, statement
@@ -99,6 +99,27 @@ def generate(
     if best is not None:
         return best
     return Diff(Status.REFUSED, attempts=attempts, reason="no script that was made leads there", difference=left)
+
+
+def by_hand(ground: Ground, statements: Sequence[Statement], wanted: Sequence[Entry] | None) -> Diff:
+    """The same of a script that is given, from the database `from`. `wanted`: None when it may lead anywhere."""
+    way = "a script that was given"
+    ground.create(WORK, FROM)
+    ran: list[Statement] = []
+    with ground.session(WORK) as session:
+        for one in statements:
+            done = session.run(one)
+            if isinstance(done, Failure):
+                why = f"fails: {said([done])}"
+                return Diff(Status.REFUSED, attempts=[Attempt(way, why)], reason="the script does not run")
+            ran.append(done)
+    end = ground.dump(WORK)
+    proof = prove(ground, FROM, Script(way, ran), end if wanted is None else wanted)
+    if proof.why or proof.measured is None:
+        left = [] if wanted is None else dumps.difference(end, wanted)
+        reason = "the script does not lead there"
+        return Diff(Status.REFUSED, attempts=[Attempt(way, proof.why)], reason=reason, difference=left)
+    return Diff(Status.PROVEN, proof.script, proof.measured.kept, proof.measured.hazards)
 
 
 def _losses(found: Diff) -> int:

@@ -10,9 +10,9 @@ from typing import Any
 
 from plantroom.delivery.schema import policy, renames, rules, sources
 from plantroom.delivery.schema.engines import Pgmig
-from plantroom.delivery.schema.generate import FROM, TO, generate
+from plantroom.delivery.schema.generate import FROM, TO, by_hand, generate
 from plantroom.delivery.schema.ground import Ground
-from plantroom.delivery.schema.model import Diff, HazardClass, SchemaError, Statement, Status
+from plantroom.delivery.schema.model import Attempt, Diff, HazardClass, SchemaError, Statement, Status
 from plantroom.delivery.schema.pgdelta import PgDelta
 from plantroom.delivery.schema.ports import Engine
 from plantroom.delivery.schema.statements import split
@@ -73,27 +73,64 @@ class Schemas:
         tell: Callable[[str], None],
     ) -> Diff:
         with ExitStack() as stack:
-            tell("starting a throw-away PostgreSQL")
-            scratch = stack.enter_context(Scratch(self._home / "engines" / "pgsql", self._postgres))
-            ground = Ground(scratch)
-            stack.callback(ground.close)
+            scratch, ground = self._begin(stack, tell)
             there, wanted = read(scratch)
             for name, statements, what in ((FROM, there, names[0]), (TO, wanted, names[1])):
                 tell(f"loading {what}")
                 sources.load(ground, name, statements, what)
-            found = generate(ground, self._engines(stack, engines), renames.declared(wanted), tell)
-            if found.script is None:
-                return found
-            return replace(found, hazards=[*found.hazards, *rules.check(found.script.statements)])
+            makers, missing = self._engines(stack, engines)
+            found = generate(ground, makers, renames.declared(wanted), tell)
+            return replace(_with_rules(found), attempts=[*found.attempts, *missing])
 
-    def _engines(self, stack: ExitStack, wanted: Collection[str]) -> list[Engine]:
+    def prove(self, script: str, source: str, target: str, *, tell: Callable[[str], None] = lambda _: None) -> Diff:
+        """Whether a script, written by hand or made elsewhere, leads from one schema to the other; refused if not."""
+        with ExitStack() as stack:
+            scratch, ground = self._begin(stack, tell)
+            for name, what in ((FROM, source), (TO, target)):
+                tell(f"loading {what}")
+                sources.load(ground, name, sources.read(scratch, what), what)
+            tell("proving the script")
+            return _with_rules(by_hand(ground, sources.read(scratch, script), ground.dump(TO)))
+
+    def hazards(self, script: str, source: str, *, tell: Callable[[str], None] = lambda _: None) -> Diff:
+        """What a script does to a schema, wherever it leads."""
+        with ExitStack() as stack:
+            scratch, ground = self._begin(stack, tell)
+            tell(f"loading {source}")
+            sources.load(ground, FROM, sources.read(scratch, source), source)
+            tell("measuring the script")
+            return _with_rules(by_hand(ground, sources.read(scratch, script), None))
+
+    def _begin(self, stack: ExitStack, tell: Callable[[str], None]) -> tuple[Scratch, Ground]:
+        tell("starting a throw-away PostgreSQL")
+        scratch = stack.enter_context(Scratch(self._home / "engines" / "pgsql", self._postgres))
+        ground = Ground(scratch)
+        stack.callback(ground.close)
+        return scratch, ground
+
+    def _engines(self, stack: ExitStack, wanted: Collection[str]) -> tuple[list[Engine], list[Attempt]]:
+        """Those that are there; and why one is not, which is an error only when no other was asked for."""
         found: list[Engine] = [Pgmig()] if "pgmig" in wanted else []
         if "pg-delta" in wanted:
-            delta = PgDelta.find(self._home / "engines")
+            try:
+                delta = PgDelta.find(self._home / "engines")
+            except SchemaError as error:
+                if not found:
+                    raise
+                return found, [Attempt("pg-delta", error.value)]
             if delta is not None:
                 stack.callback(delta.close)
                 found.append(delta)
+        if not found:
+            remedy = "Install plantroom[pg-delta]"
+            raise SchemaError("PR005", "pg-delta", value="is not installed", remedy=remedy)
+        return found, []
+
+
+def _with_rules(found: Diff) -> Diff:
+    if found.script is None:
         return found
+    return replace(found, hazards=[*found.hazards, *rules.check(found.script.statements)])
 
 
 class Migrations:
