@@ -18,6 +18,7 @@ _HEADER = re.compile(
 _SESSION = re.compile(r"^SET (default_tablespace|default_table_access_method) = (.*);\n", re.MULTILINE)
 _TABLE = re.compile(r"CREATE (UNLOGGED |FOREIGN )?TABLE ")
 _USUAL = {"default_tablespace": "''", "default_table_access_method": "heap"}
+_STORED = ("TABLE", "FOREIGN TABLE", "MATERIALIZED VIEW", "INDEX", "CONSTRAINT")
 _END = "\n--\n-- PostgreSQL database dump complete\n"
 
 
@@ -33,13 +34,19 @@ def parse(dump: str) -> list[Entry]:
         end = headers[place + 1].start() if place + 1 < len(headers) else len(dump)
         text = dump[header.end() : end].removesuffix("\n").partition(_END)[0]
         body = _SESSION.sub("", text).strip()
-        if header["kind"] in ("TABLE", "FOREIGN TABLE", "MATERIALIZED VIEW", "INDEX"):
+        if header["kind"] in _STORED:
             body = normal(body)
-            body = (
-                "".join(f"SET {name} = {value};\n" for name, value in session.items() if value != _USUAL[name]) + body
-            )
+            settings = _settings(header["kind"], body, session)
+            body = "".join(f"SET {name} = {session[name]};\n" for name in settings) + body
         found.append(Entry(header["kind"], header["schema"], header["name"], body, place))
     return found
+
+
+def _settings(kind: str, body: str, session: Mapping[str, str]) -> list[str]:
+    """Those that count for an entry: pg_dump leaves an access method set from before for what has none."""
+    methodical = kind in ("TABLE", "MATERIALIZED VIEW") and "\nPARTITION BY " not in body
+    names = ["default_tablespace", *(["default_table_access_method"] if methodical else [])]
+    return [name for name in names if session[name] != _USUAL[name]]
 
 
 def normal(sql: str) -> str:
