@@ -6,7 +6,10 @@ _USER = "relnamespace::regnamespace::text !~ '^(pg_|information_schema)'"
 
 
 def _relations(kinds: str, statement: str, more: str = "true") -> str:
-    return f"SELECT format('{statement}', c.oid::regclass) FROM pg_class c WHERE c.relkind IN ({kinds}) AND {_USER} AND {more}"
+    return (
+        f"SELECT format('{statement}', c.oid::regclass) FROM pg_class c"
+        f" WHERE c.relkind IN ({kinds}) AND {_USER} AND {more}"
+    )
 
 
 def _tables(statement: str, more: str = "true") -> str:
@@ -57,12 +60,62 @@ def _named(catalog: str, name: str, statement: str) -> str:
     return f"SELECT format('{statement}', quote_ident({name})) FROM {catalog} WHERE oid >= 16384"
 
 
-_CHECK = "x.contype = 'c'"
+def _any(statement: str) -> str:
+    """Of every object, whatever it is; a comment or an owner that it cannot have fails, which changes nothing."""
+    return (
+        f"SELECT format('{statement}', CASE WHEN i.type LIKE '% column' THEN 'COLUMN'"
+        " WHEN i.type LIKE '% constraint' THEN 'CONSTRAINT' ELSE upper(i.type) END, i.identity)"
+        " FROM (SELECT DISTINCT classid, objid, objsubid FROM pg_depend WHERE objid >= 16384) d"
+        " CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) i"
+        " WHERE i.type <> 'default value' AND i.identity !~ 'pg_(toast|temp)'"
+    )
+
+
 _FOREIGN_KEY = "x.contype = 'f'"
 _CONSTRAINT = "x.contype IN ('p', 'u', 'c', 'f', 'x') AND x.conrelid <> 0"
 _PLAIN = "a.attidentity = '' AND a.attgenerated = ''"
 
 MUTATIONS = (
+    _any("COMMENT ON %s %s IS ''of this one''"),
+    _any("COMMENT ON %s %s IS ''of that one''"),
+    _any("COMMENT ON %s %s IS ''of another''"),
+    _any("COMMENT ON %s %s IS NULL"),
+    _any("ALTER %s %s OWNER TO app_writer"),
+    _any("ALTER %s %s OWNER TO app_reader"),
+    _any("ALTER %s %s RENAME TO renamed_object"),
+    _any("ALTER %s %s SET SCHEMA side"),
+    _any("ALTER %s %s SET TABLESPACE elsewhere"),
+    _any("DROP %s %s CASCADE"),
+    _any("DROP %s %s"),
+    _any("ALTER %s %s DEPENDS ON EXTENSION plpgsql"),
+    "SELECT 'ALTER OPERATOR FAMILY flag_family USING btree ADD FUNCTION 1 (flag, integer) btint4cmp(integer, integer)'",
+    "SELECT 'ALTER OPERATOR < (flag, flag) SET (RESTRICT = NONE)'",
+    "SELECT 'ALTER OPERATOR CLASS flag_ops USING btree RENAME TO flag_operators'",
+    "SELECT 'ALTER TEXT SEARCH CONFIGURATION my_search ALTER MAPPING REPLACE simple WITH english_stem'",
+    "SELECT 'ALTER TEXT SEARCH DICTIONARY my_dictionary (STOPWORDS)'",
+    "SELECT 'ALTER SUBSCRIPTION my_subscription SET (binary = true, disable_on_error = true)'",
+    "SELECT 'ALTER SUBSCRIPTION my_subscription CONNECTION ''dbname=away'' '",
+    "SELECT 'ALTER USER MAPPING FOR PUBLIC SERVER my_server OPTIONS (ADD more ''yes'')'",
+    "SELECT 'ALTER FOREIGN DATA WRAPPER my_wrapper OPTIONS (DROP a, ADD a ''1'')'",
+    "SELECT 'ALTER FOREIGN DATA WRAPPER my_wrapper NO HANDLER'",
+    "SELECT 'ALTER FOREIGN TABLE far ALTER COLUMN a OPTIONS (DROP q, SET p ''3'')'",
+    "SELECT 'ALTER TYPE flag SET (STORAGE = plain, TYPMOD_IN = NONE)'",
+    "SELECT 'ALTER EXTENSION citext SET SCHEMA public'",
+    "SELECT 'ALTER EXTENSION citext DROP FUNCTION side.citext_cmp(side.citext, side.citext)'",
+    "SELECT 'GRANT USAGE ON TYPE side.citext TO app_reader'",
+    "SELECT 'CREATE CAST (varchar AS date) WITH INOUT AS IMPLICIT'",
+    "SELECT 'CREATE OPERATOR !@# (RIGHTARG = integer, FUNCTION = int4abs)'",
+    "SELECT 'CREATE INDEX CONCURRENTLY thing_slow ON thing (share)'",
+    "SELECT 'ALTER INDEX event_kind ATTACH PARTITION event_old_kind'",
+    "SELECT 'ALTER TABLE event DETACH PARTITION event_old'",
+    "SELECT 'ALTER TABLE event ATTACH PARTITION event_old FOR VALUES FROM (''2018-01-01'') TO (''2019-01-01'')'",
+    "SELECT 'ALTER TABLE parent DROP CONSTRAINT parent_b'",
+    "SELECT 'ALTER TABLE ONLY parent DROP CONSTRAINT parent_b'",
+    "SELECT 'ALTER TABLE ONLY parent ALTER COLUMN a SET NOT NULL'",
+    "SELECT 'ALTER TABLE heir ALTER COLUMN a DROP NOT NULL'",
+    "SELECT 'ALTER TABLE typed NOT OF'",
+    "SELECT 'ALTER TABLE owner_of SET (fillfactor = 70)'",
+    "SELECT 'DROP SCHEMA IF EXISTS side CASCADE'",
     _tables("OWNER TO app_writer"),
     _tables("OWNER TO plantroom_owner"),
     _tables("SET (fillfactor = 70)"),
@@ -133,7 +186,8 @@ MUTATIONS = (
     _relations("'r', 'p'", "CREATE RULE added_rule AS ON DELETE TO %s DO ALSO NOTHING"),
     _relations(
         "'r', 'p'",
-        "CREATE TRIGGER added_trigger BEFORE UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        "CREATE TRIGGER added_trigger BEFORE UPDATE ON %s"
+        " FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
     ),
     _relations("'p'", "CREATE TABLE public.added_part PARTITION OF %s DEFAULT"),
     _relations("'r'", "CREATE TABLE public.added_heir () INHERITS (%s)", "NOT c.relispartition"),
@@ -230,7 +284,7 @@ MUTATIONS = (
     _schemas("ALTER DEFAULT PRIVILEGES FOR ROLE plantroom_owner IN SCHEMA %s GRANT SELECT ON TABLES TO app_reader"),
     _schemas("ALTER DEFAULT PRIVILEGES FOR ROLE plantroom_owner IN SCHEMA %s REVOKE SELECT ON TABLES FROM app_reader"),
     "SELECT 'ALTER DEFAULT PRIVILEGES FOR ROLE plantroom_owner REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC'",
-    "SELECT 'ALTER DEFAULT PRIVILEGES FOR ROLE plantroom_owner GRANT USAGE ON SEQUENCES TO app_reader WITH GRANT OPTION'",
+    "SELECT 'ALTER DEFAULT PRIVILEGES FOR ROLE app_writer GRANT USAGE ON SEQUENCES TO app_reader WITH GRANT OPTION'",
     "SELECT 'REVOKE EXECUTE ON FUNCTION pg_catalog.pg_sleep(double precision) FROM PUBLIC'",
     "SELECT 'GRANT SELECT ON pg_catalog.pg_authid TO app_reader'",
     "SELECT 'REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC'",

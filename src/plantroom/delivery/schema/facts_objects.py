@@ -1,5 +1,5 @@
-"""The parts of the catalogue query that speak of everything but tables: schemas, extensions, types, routines, operators,
-text search, foreign servers, publications and the like.
+"""The parts of the catalogue query that speak of everything but tables: schemas, extensions, types, routines,
+operators, text search, foreign servers, publications and the like.
 
 Each part selects (classid, oid, sub, kind, identity, definition), as those of tables do. What is selected follows
 pg_dump (src/bin/pg_dump/pg_dump.c): the selectDumpable… functions say what is a user's, the dump… ones what is told.
@@ -30,7 +30,8 @@ FROM pg_namespace s JOIN spaces n ON n.oid = s.oid WHERE {_not_member("pg_namesp
 """
 
 _EXTENSIONS = """
-SELECT 'pg_extension'::regclass, e.oid, 0, 'extension', quote_ident(e.extname), 'schema ' || e.extnamespace::regnamespace
+SELECT 'pg_extension'::regclass, e.oid, 0, 'extension', quote_ident(e.extname),
+  'schema ' || e.extnamespace::regnamespace
 FROM pg_extension e WHERE e.oid >= 16384
 """
 
@@ -74,7 +75,8 @@ _RANGES = """
 SELECT 'pg_type'::regclass, t.oid, 0, 'range type', t.name,
   concat_ws(E'\\n', 'owner ' || t.typowner::regrole, 'subtype ' || g.rngsubtype::regtype,
     'multirange ' || g.rngmultitypid::regtype,
-    CASE WHEN NOT o.opcdefault THEN 'operator class ' || o.opcnamespace::regnamespace || '.' || quote_ident(o.opcname) END,
+    CASE WHEN NOT o.opcdefault
+      THEN 'operator class ' || o.opcnamespace::regnamespace || '.' || quote_ident(o.opcname) END,
     CASE WHEN g.rngcollation <> u.typcollation THEN 'collate ' || g.rngcollation::regcollation END,
     'canonical ' || nullif(g.rngcanonical, 0)::regproc, 'difference ' || nullif(g.rngsubdiff, 0)::regproc)
 FROM types t JOIN pg_range g ON g.rngtypid = t.oid JOIN pg_opclass o ON o.oid = g.rngsubopc
@@ -228,8 +230,9 @@ SELECT 'pg_foreign_server'::regclass, s.oid, 0, 'server', quote_ident(s.srvname)
 FROM pg_foreign_server s JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw
 WHERE s.oid >= 16384 AND {_not_member("pg_foreign_server", "s.oid")}
 UNION ALL
-SELECT NULL, NULL, NULL, 'user mapping', format('%s on %I', CASE u.umuser WHEN 0 THEN 'public' ELSE u.umuser::regrole::text END,
-    s.srvname), coalesce({options("u.umoptions")}, '')
+SELECT NULL, NULL, NULL, 'user mapping',
+  format('%s on %I', CASE u.umuser WHEN 0 THEN 'public' ELSE u.umuser::regrole::text END, s.srvname),
+  coalesce({options("u.umoptions")}, '')
 FROM pg_user_mapping u JOIN pg_foreign_server s ON s.oid = u.umserver
 WHERE {_not_member("pg_foreign_server", "s.oid")}
 """

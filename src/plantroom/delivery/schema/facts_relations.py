@@ -90,20 +90,21 @@ WHERE r.relkind <> 'S' AND a.attnum > 0 AND NOT a.attisdropped
 
 _CONSTRAINTS = """
 SELECT 'pg_constraint'::regclass, k.oid, 0, 'constraint', quote_ident(k.conname) || ' on ' || r.name,
-  concat_ws(E'\\n', pg_get_constraintdef(k.oid), 'with ' || ic.reloptions::text, 'tablespace ' || sp.spcname::text,
-    CASE WHEN x.indisclustered THEN 'clustered' END, CASE WHEN x.indisreplident THEN 'replica identity' END)
+  CASE WHEN k.contype <> 'n' OR k.conislocal OR r.relispartition AND k.convalidated THEN
+    concat_ws(E'\\n', pg_get_constraintdef(k.oid), 'with ' || ic.reloptions::text, 'tablespace ' || sp.spcname::text,
+    CASE WHEN x.indisclustered THEN 'clustered' END, CASE WHEN x.indisreplident THEN 'replica identity' END) END
 FROM relations r
 JOIN pg_constraint k ON k.conrelid = r.oid
 LEFT JOIN pg_index x ON x.indexrelid = k.conindid AND k.contype IN ('p', 'u', 'x')
 LEFT JOIN pg_class ic ON ic.oid = x.indexrelid
 LEFT JOIN pg_tablespace sp ON sp.oid = ic.reltablespace
 WHERE CASE k.contype WHEN 'c' THEN k.conislocal
-  WHEN 'n' THEN k.conislocal OR r.relispartition AND k.convalidated
+  WHEN 'n' THEN true
   WHEN 'f' THEN k.conparentid = 0
   WHEN 't' THEN false
   ELSE x.indisready AND (x.indisvalid OR r.relkind = 'p') END
 """
-# A constraint trigger is a trigger.
+# A constraint trigger is a trigger. Of an inherited NOT NULL (PostgreSQL 18) only the comment is told.
 
 _INDEXES = """
 SELECT 'pg_class'::regclass, x.indexrelid, 0, 'index', x.indexrelid::regclass::text,

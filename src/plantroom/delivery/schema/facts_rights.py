@@ -15,7 +15,9 @@ _HOLDERS = """
   SELECT 'pg_class'::regclass, a.attrelid, a.attnum, a.attacl, c.relnamespace, c.relowner, 'c'
   FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE a.attacl IS NOT NULL AND NOT a.attisdropped
   UNION ALL
-  SELECT 'pg_proc'::regclass, oid, 0, proacl, pronamespace, proowner, 'f' FROM pg_proc
+  SELECT 'pg_proc'::regclass, p.oid, 0, p.proacl, p.pronamespace, p.proowner, 'f' FROM pg_proc p
+  WHERE NOT EXISTS (
+    SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'i')
   UNION ALL
   SELECT 'pg_type'::regclass, t.oid, 0, t.typacl, t.typnamespace, t.typowner, 'T' FROM pg_type t
   LEFT JOIN pg_class c ON c.oid = t.typrelid
@@ -32,9 +34,11 @@ _HOLDERS = """
 
 _SAID = """
   concat_ws(E'\\n',
-    'revoke ' || (SELECT string_agg(b.item::text, ', ' ORDER BY b.place) FROM unnest(h.base) WITH ORDINALITY AS b (item, place)
+    'revoke ' || (SELECT string_agg(b.item::text, ', ' ORDER BY b.place)
+                  FROM unnest(h.base) WITH ORDINALITY AS b (item, place)
                   WHERE b.item::text <> ALL (h.acl::text[])),
-    'grant ' || (SELECT string_agg(a.item::text, ', ' ORDER BY a.place) FROM unnest(h.acl) WITH ORDINALITY AS a (item, place)
+    'grant ' || (SELECT string_agg(a.item::text, ', ' ORDER BY a.place)
+                 FROM unnest(h.acl) WITH ORDINALITY AS a (item, place)
                  WHERE a.item::text <> ALL (h.base::text[])))
 """
 
@@ -56,11 +60,12 @@ FROM (
 # What initdb gave for the schema public does not count: pg_dump takes what PostgreSQL 15 gives.
 
 _DEFAULTS = f"""
-SELECT 'default privileges', format('%s for %s in %s', h.type, h.owner::regrole, coalesce(h.name, 'every schema')), {_SAID}
+SELECT 'default privileges',
+  format('%s for %s in %s', h.type, h.owner::regrole, coalesce(h.name, 'every schema')), {_SAID}
 FROM (
   SELECT d.defaclrole AS owner, n.name, d.defaclacl AS acl,
-    CASE d.defaclobjtype WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' WHEN 'f' THEN 'functions' WHEN 'T' THEN 'types'
-      WHEN 'n' THEN 'schemas' ELSE d.defaclobjtype::text END AS type,
+    CASE d.defaclobjtype WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' WHEN 'f' THEN 'functions'
+      WHEN 'T' THEN 'types' WHEN 'n' THEN 'schemas' ELSE d.defaclobjtype::text END AS type,
     CASE WHEN d.defaclnamespace = 0 THEN acldefault(
       CASE d.defaclobjtype WHEN 'S' THEN 's' ELSE d.defaclobjtype END, d.defaclrole) ELSE '{{}}' END AS base
   FROM pg_default_acl d LEFT JOIN spaces n ON n.oid = d.defaclnamespace

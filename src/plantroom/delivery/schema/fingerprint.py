@@ -16,6 +16,10 @@ from typing import Any
 from plantroom.delivery.schema import facts_objects, facts_relations, facts_rights
 from plantroom.kernel import digest as canonical
 
+OPTIONS = "-c search_path= -c jit=off"
+"""How a connection starts that runs the query: names then have their schemas, and compiling would take longer than the
+query does."""
+
 _QUERY = """WITH members AS MATERIALIZED (
   SELECT classid, objid FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'),
 spaces AS MATERIALIZED (
@@ -58,8 +62,7 @@ class Fact:
 def query(version: int, without: Sequence[str] = ()) -> str:
     """The query for a server's major version, 15 or later. It only reads. `without`: schemas to leave out.
 
-    To be run as a superuser with an empty `search_path`, so that every name has its schema, and without JIT, which
-    takes longer than the query. Rows: (kind, identity, definition).
+    To be run as a superuser with `OPTIONS`. Rows: (kind, identity, definition).
     """
     names = ", ".join("'" + name.replace("'", "''") + "'" for name in without)
     return _QUERY.format(
