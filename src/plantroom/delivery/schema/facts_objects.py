@@ -241,7 +241,8 @@ _STATISTICS = f"""
 SELECT 'pg_statistic_ext'::regclass, s.oid, 0, 'statistics', n.name || '.' || quote_ident(s.stxname),
   concat_ws(E'\\n', 'owner ' || s.stxowner::regrole, pg_get_statisticsobjdef(s.oid),
     'target ' || nullif(s.stxstattarget, -1))
-FROM pg_statistic_ext s JOIN spaces n ON n.oid = s.stxnamespace WHERE {_not_member("pg_statistic_ext", "s.oid")}
+FROM relations r JOIN pg_statistic_ext s ON s.stxrelid = r.oid JOIN spaces n ON n.oid = s.stxnamespace
+WHERE {_not_member("pg_statistic_ext", "s.oid")}
 """
 
 _LANGUAGES = f"""

@@ -90,7 +90,11 @@ WHERE r.relkind <> 'S' AND a.attnum > 0 AND NOT a.attisdropped
 
 _CONSTRAINTS = """
 SELECT 'pg_constraint'::regclass, k.oid, 0, 'constraint', quote_ident(k.conname) || ' on ' || r.name,
-  CASE WHEN k.contype <> 'n' OR k.conislocal OR r.relispartition AND k.convalidated THEN
+  CASE WHEN k.contype <> 'n' OR k.conislocal OR k.convalidated AND (r.relispartition OR EXISTS (
+      SELECT FROM pg_inherits i JOIN pg_constraint u ON u.conrelid = i.inhparent
+      JOIN pg_attribute a ON a.attrelid = u.conrelid AND a.attnum = u.conkey[1]
+      JOIN pg_attribute b ON b.attrelid = k.conrelid AND b.attnum = k.conkey[1]
+      WHERE i.inhrelid = k.conrelid AND u.contype = 'n' AND NOT u.convalidated AND b.attname = a.attname)) THEN
     concat_ws(E'\\n', pg_get_constraintdef(k.oid), 'with ' || ic.reloptions::text, 'tablespace ' || sp.spcname::text,
     CASE WHEN x.indisclustered THEN 'clustered' END, CASE WHEN x.indisreplident THEN 'replica identity' END) END
 FROM relations r
@@ -104,7 +108,8 @@ WHERE CASE k.contype WHEN 'c' THEN k.conislocal
   WHEN 't' THEN false
   ELSE x.indisready AND (x.indisvalid OR r.relkind = 'p') END
 """
-# A constraint trigger is a trigger. Of an inherited NOT NULL (PostgreSQL 18) only the comment is told.
+# A constraint trigger is a trigger. Of an inherited NOT NULL (PostgreSQL 18) only the comment is told, unless
+# it is valid and the parent's is not.
 
 _INDEXES = """
 SELECT 'pg_class'::regclass, x.indexrelid, 0, 'index', x.indexrelid::regclass::text,
@@ -165,22 +170,19 @@ WHERE NOT g.tgisinternal AND g.tgparentid = 0 OR g.tgenabled <> u.tgenabled
 """
 
 _POLICIES = """
-SELECT 'pg_policy'::regclass, p.oid, 0, 'policy', quote_ident(p.polname) || ' on ' || c.oid::regclass,
+SELECT 'pg_policy'::regclass, p.oid, 0, 'policy', quote_ident(p.polname) || ' on ' || r.name,
   concat_ws(E'\\n', CASE WHEN p.polpermissive THEN 'permissive' ELSE 'restrictive' END,
     'for ' || p.polcmd::text,
     'to ' || (SELECT string_agg(quote_ident(o.rolname), ', ' ORDER BY o.rolname) FROM pg_roles o
               WHERE o.oid = ANY (p.polroles)),
     'using ' || pg_get_expr(p.polqual, p.polrelid),
     'with check ' || pg_get_expr(p.polwithcheck, p.polrelid))
-FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid JOIN spaces n ON n.oid = c.relnamespace
+FROM relations r JOIN pg_policy p ON p.polrelid = r.oid
 """
 
 _SECURED = """
-SELECT NULL, NULL, NULL, 'row level security', c.oid::regclass::text, 'enabled'
-FROM pg_class c JOIN spaces n ON n.oid = c.relnamespace
-WHERE c.relrowsecurity AND c.relkind IN ('r', 'p')
+SELECT NULL, NULL, NULL, 'row level security', r.name, 'enabled' FROM relations r WHERE r.relrowsecurity
 """
-# Policies are told of an extension's tables too.
 
 
 def parts(version: int) -> list[str]:

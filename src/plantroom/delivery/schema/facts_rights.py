@@ -10,13 +10,13 @@ from __future__ import annotations
 _HOLDERS = """
   SELECT 'pg_class'::regclass AS catalog, oid, 0 AS sub, relacl AS acl, relnamespace AS space, relowner AS owner,
     CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char" AS kind
-  FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+  FROM pg_class WHERE relacl IS NOT NULL AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
   UNION ALL
   SELECT 'pg_class'::regclass, a.attrelid, a.attnum, a.attacl, c.relnamespace, c.relowner, 'c'
   FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE a.attacl IS NOT NULL AND NOT a.attisdropped
   UNION ALL
   SELECT 'pg_proc'::regclass, p.oid, 0, p.proacl, p.pronamespace, p.proowner, 'f' FROM pg_proc p
-  WHERE NOT EXISTS (
+  WHERE p.proacl IS NOT NULL AND NOT EXISTS (
     SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'i')
   UNION ALL
   SELECT 'pg_type'::regclass, t.oid, 0, t.typacl, t.typnamespace, t.typowner, 'T' FROM pg_type t
@@ -32,12 +32,18 @@ _HOLDERS = """
   SELECT 'pg_foreign_server'::regclass, oid, 0, srvacl, NULL, srvowner, 'S' FROM pg_foreign_server
 """
 
-_SAID = """
+_ITEM = (
+    'regexp_replace({0}::text, \'/("([^"]|"")*"|[^"/]*)$\', \'\') || (SELECT CASE WHEN e.grantor <> h.owner'
+    " THEN '/' || e.grantor::regrole ELSE '' END FROM aclexplode(ARRAY[{0}]) e LIMIT 1)"
+)
+# Who granted it is told where that is not the owner.
+
+_SAID = f"""
   concat_ws(E'\\n',
-    'revoke ' || (SELECT string_agg(b.item::text, ', ' ORDER BY b.place)
+    'revoke ' || (SELECT string_agg({_ITEM.format("b.item")}, ', ' ORDER BY b.place)
                   FROM unnest(h.base) WITH ORDINALITY AS b (item, place)
                   WHERE b.item::text <> ALL (h.acl::text[])),
-    'grant ' || (SELECT string_agg(a.item::text, ', ' ORDER BY a.place)
+    'grant ' || (SELECT string_agg({_ITEM.format("a.item")}, ', ' ORDER BY a.place)
                  FROM unnest(h.acl) WITH ORDINALITY AS a (item, place)
                  WHERE a.item::text <> ALL (h.base::text[])))
 """
@@ -45,7 +51,7 @@ _SAID = """
 _PRIVILEGES = f"""
 SELECT w.type || ' privileges', w.identity, {_SAID}
 FROM (
-  SELECT h.catalog, h.oid, h.sub, coalesce(h.acl, s.standard) AS acl,
+  SELECT h.catalog, h.oid, h.sub, h.owner, coalesce(h.acl, s.standard) AS acl,
     CASE WHEN h.catalog = 'pg_namespace'::regclass AND n.name = 'public'
       THEN s.standard || makeaclitem(0, h.owner, 'USAGE', false)
       ELSE coalesce(i.initprivs, s.standard) END AS base

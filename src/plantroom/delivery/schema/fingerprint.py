@@ -16,9 +16,12 @@ from typing import Any
 from plantroom.delivery.schema import facts_objects, facts_relations, facts_rights
 from plantroom.kernel import digest as canonical
 
-OPTIONS = "-c search_path= -c jit=off"
-"""How a connection starts that runs the query: names then have their schemas, and compiling would take longer than the
-query does."""
+OPTIONS = (
+    "-c search_path= -c jit=off -c max_parallel_workers_per_gather=0 -c enable_mergejoin=off"
+    " -c join_collapse_limit=1 -c from_collapse_limit=1"
+)
+"""How a connection starts that runs the query. With an empty search path names have their schemas. The rest spares
+time: compiling and looking for plans would take longer than the query does, which joins in the order written."""
 
 _QUERY = """WITH members AS MATERIALIZED (
   SELECT classid, objid FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'),
@@ -32,7 +35,7 @@ SELECT kind, identity, definition FROM objects WHERE definition IS NOT NULL
 UNION ALL
 SELECT 'comment on ' || o.kind, o.identity, d.description
 FROM objects o JOIN pg_description d ON d.classoid = o.classid AND d.objoid = o.oid AND d.objsubid = o.sub
-WHERE NOT (o.kind = 'schema' AND o.identity = 'public')
+WHERE d.objoid >= 16384 AND NOT (o.kind = 'schema' AND o.identity = 'public')
 UNION ALL
 SELECT 'comment on schema', 'public', coalesce(d.description, '')
 FROM objects o LEFT JOIN pg_description d ON d.classoid = o.classid AND d.objoid = o.oid AND d.objsubid = 0
