@@ -151,6 +151,7 @@ JOIN (VALUES ('int2'::regtype, 32767::int8), ('int4'::regtype, 2147483647), ('in
 LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = r.oid AND d.objsubid = 0
   AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')
 LEFT JOIN pg_attribute o ON o.attrelid = d.refobjid AND o.attnum = d.refobjsubid
+WHERE d.deptype IS DISTINCT FROM 'i' OR EXISTS (SELECT FROM relations t WHERE t.oid = d.refobjid)
 """
 # pg_dump says NO MINVALUE and NO MAXVALUE of what is usual for the type, and no type of an identity.
 
