@@ -89,6 +89,7 @@ class Scratch:
             "programs": str(self._programs),
             "account": as_account(user),
             "initdb": self._initdb(),
+            "roles": [SUPERUSER, OWNER],
             "config": _CONFIG.format(directory=root),
         }
         self._keeper = subprocess.Popen(

@@ -27,16 +27,17 @@ def main() -> int:
     # A terminal's Ctrl-C reaches the whole group; the end of the input says when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        return _keep(directory, programs, given["account"], given["initdb"], given["config"])
+        return _keep(directory, programs, given)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _keep(directory: Path, programs: Path, account: dict[str, Any], initdb: list[str], config: str) -> int:
+def _keep(directory: Path, programs: Path, given: dict[str, Any]) -> int:
+    account: dict[str, Any] = given["account"]
     data = directory / "data"
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
     made = subprocess.run(
-        [str(programs / "initdb"), "-D", str(data), *initdb],
+        [str(programs / "initdb"), "-D", str(data), *given["initdb"]],
         capture_output=True,
         text=True,
         check=False,
@@ -48,9 +49,11 @@ def _keep(directory: Path, programs: Path, account: dict[str, Any], initdb: list
         sys.stdout.write(made.stderr[-1000:])
         return 1
     with (data / "postgresql.conf").open("a") as file:
-        file.write(config)
+        file.write(given["config"])
     (data / "pg_hba.conf").write_text("local all all peer map=plantroom\n")
-    (data / "pg_ident.conf").write_text(f'plantroom "{_account_name()}" all\n')
+    # Each by its name: `all` is known since PostgreSQL 16 only.
+    roles = "".join(f'plantroom "{_account_name()}" {role}\n' for role in given["roles"])
+    (data / "pg_ident.conf").write_text(roles)
     with (directory / "postgres.log").open("wb") as log:
         server = subprocess.Popen(
             [str(programs / "postgres"), "-D", str(data)],

@@ -126,6 +126,8 @@ def data(found: Diff) -> dict[str, Any]:
     script = found.script
     return {
         "status": found.status.value,
+        "from": found.begins,
+        "to": found.ends,
         "reason": found.reason,
         "script": "" if found.status is Status.EQUAL else None if script is None else script.text,
         "statements": [] if script is None else [one.sql for one in script.statements],

@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 
 from plantroom.delivery.schema import dumps, residue
 from plantroom.delivery.schema.ground import Ground, said
+from plantroom.delivery.schema.hazards import Measured
 from plantroom.delivery.schema.model import Attempt, Diff, Entry, Failure, SchemaError, Script, Statement, Status
 from plantroom.delivery.schema.ports import Engine
-from plantroom.delivery.schema.proof import prove
+from plantroom.delivery.schema.proof import Proof, prove
 from plantroom.delivery.schema.statements import bare, statement
 
 FROM, TO, WORK = "from", "to", "work"
@@ -68,7 +69,9 @@ def generate(
     """From the database `from` to the database `to`, both loaded. `renames` come first, where they are still due."""
     wanted, there = ground.dump(TO), ground.dump(FROM)
     if dumps.same(there, wanted):
-        return Diff(Status.EQUAL)
+        begins, ends = ground.fingerprint(FROM), ground.fingerprint(TO)
+        if begins == ends:
+            return Diff(Status.EQUAL, begins=begins, ends=ends)
     attempts: list[Attempt] = []
     best: Diff | None = None
     left: list[str] = []
@@ -85,11 +88,11 @@ def generate(
             if left:
                 attempts.append(Attempt(way, f"does not reach it: {'; '.join(left[:5])}"))
                 continue
-            proof = prove(ground, FROM, Script(way, ran), wanted)
+            proof = prove(ground, FROM, TO, Script(way, ran), wanted)
             if proof.why or proof.measured is None:
                 attempts.append(Attempt(way, proof.why))
                 continue
-            found = Diff(Status.PROVEN, proof.script, proof.measured.kept, proof.measured.hazards, attempts)
+            found = _proven(proof, proof.measured, attempts)
             if not _losses(found):
                 return found
             if best is None or _losses(found) < _losses(best):
@@ -114,12 +117,25 @@ def by_hand(ground: Ground, statements: Sequence[Statement], wanted: Sequence[En
                 return Diff(Status.REFUSED, attempts=[Attempt(way, why)], reason="the script does not run")
             ran.append(done)
     end = ground.dump(WORK)
-    proof = prove(ground, FROM, Script(way, ran), end if wanted is None else wanted)
+    there = WORK if wanted is None else TO
+    proof = prove(ground, FROM, there, Script(way, ran), end if wanted is None else wanted)
     if proof.why or proof.measured is None:
         left = [] if wanted is None else dumps.difference(end, wanted)
         reason = "the script does not lead there"
         return Diff(Status.REFUSED, attempts=[Attempt(way, proof.why)], reason=reason, difference=left)
-    return Diff(Status.PROVEN, proof.script, proof.measured.kept, proof.measured.hazards)
+    return _proven(proof, proof.measured, ())
+
+
+def _proven(proof: Proof, measured: Measured, attempts: Sequence[Attempt]) -> Diff:
+    return Diff(
+        Status.PROVEN,
+        proof.script,
+        measured.kept,
+        measured.hazards,
+        attempts,
+        begins=proof.begins,
+        ends=proof.ends,
+    )
 
 
 def _losses(found: Diff) -> int:

@@ -17,7 +17,7 @@ from typing import Any, Self
 import psycopg
 from psycopg import sql
 
-from plantroom.delivery.schema import dumps
+from plantroom.delivery.schema import dumps, fingerprint
 from plantroom.delivery.schema.model import Entry, Failure, SchemaError, Statement
 from plantroom.delivery.schema.statements import bare
 from plantroom.runtime.postgres import SUPERUSER
@@ -91,6 +91,12 @@ class Ground:
         if ended.returncode != 0:
             raise SchemaError("PR003", f"pg_dump of {name}", value=ended.stderr.decode(errors="replace").strip())
         return ended.stdout.decode()
+
+    def fingerprint(self, name: str) -> str:
+        """Of its catalogue, by one query."""
+        text = fingerprint.query(self.version)
+        with psycopg.connect(self.url(name), autocommit=True, options=fingerprint.OPTIONS) as connection:
+            return fingerprint.digest(fingerprint.facts(connection.execute(text.encode()).fetchall()))
 
     def role(self, name: str) -> None:
         """A role that a schema speaks of; it may do nothing by itself, and the owner may act as it."""

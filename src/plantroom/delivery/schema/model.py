@@ -178,3 +178,7 @@ class Diff:
     reason: str = ""
     difference: Sequence[str] = ()
     """What would still differ, in words."""
+    begins: str = ""
+    """The fingerprint of the schema that the script leads from."""
+    ends: str = ""
+    """The fingerprint of the schema that it leads to."""

@@ -28,6 +28,8 @@ def proof_of(found: Diff) -> dict[str, Any]:
     assert found.kept is not None
     return {
         "engine": found.script.way,
+        "from": found.begins,
+        "to": found.ends,
         "hazards": [one.as_data() for one in found.hazards],
         "tables": found.kept.tables,
         "tables_with_rows": found.kept.seeded,
