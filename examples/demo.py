@@ -85,6 +85,9 @@ class Demo:
         self.say("building three releases of the work-order application, each with its locked dependencies inside")
         for version in ("1.0", "1.1", "1.2"):
             self.show(self.command("artefact", "build", str(EXAMPLE / "releases" / version)))
+        self.say("1.1 wants another schema; the way there was made by machine and proven: `plantroom artefact show`")
+        shown = self.command("artefact", "show", "workorders@1.1").splitlines()
+        self.show("\n".join(line for line in shown if line.startswith("  migration") or line.startswith("    ")))
 
     def start(self) -> None:
         shutil.copytree(EXAMPLE / "estate", self.estate)

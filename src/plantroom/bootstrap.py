@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plantroom.delivery.artefacts.service import Artefacts, Catalogue
+from plantroom.delivery.schema.service import Migrations, Schemas
 from plantroom.delivery.tenancy import activities as tenancy_activities
 from plantroom.delivery.tenancy import workflow as tenancy_workflow
 from plantroom.delivery.tenancy.service import TenancyService
@@ -49,6 +50,10 @@ class Core:
     courier: TemporalCourier
     tenancy: TenancyService
     trains: TrainService
+
+
+def migrations(settings: Settings) -> Migrations:
+    return Migrations(Schemas(settings.home, settings.proof_postgres))
 
 
 def artefacts(settings: Settings) -> Artefacts:

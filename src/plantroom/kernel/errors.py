@@ -1,6 +1,7 @@
 """One drawn hierarchy of errors. Each says subject, value, limit and remedy, and carries a code that the docs list.
 
 PlantroomError
+├── SchemaError        PR0xx  a schema cannot be read, or a migration cannot be made (carries every mistake)
 ├── EstateError        PR1xx  what is declared is wrong (carries every mistake, with file, line and column)
 ├── PlanError          PR2xx  a plan cannot be made, or no longer fits
 ├── ArtefactError      PR3xx  an artefact cannot be built, found or trusted

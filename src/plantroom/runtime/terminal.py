@@ -6,7 +6,7 @@ import io
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +59,8 @@ class Session:
     """What the global options say."""
 
     home: Path | None = None
+    migrations: Callable[[Settings], Any] | None = None
+    """Makes schema migrations for artefacts; given by who wires the command."""
 
     @property
     def settings(self) -> Settings:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plantroom.delivery.artefacts import archive, definition, install
-from plantroom.delivery.artefacts.definition import Definition, ProcessPart
+from plantroom.delivery.artefacts.definition import Definition, ProcessPart, SchemaPart
 from plantroom.delivery.artefacts.layout import Layout
 from plantroom.delivery.artefacts.model import ANY_PLATFORM, Artefact, ArtefactKind, Schema
+from plantroom.delivery.artefacts.ports import Migrations
 from plantroom.kernel.digest import sha256
 from plantroom.kernel.errors import ArtefactError
 from plantroom.platforms.contract import ProcessKind, ProcessSpec, Script
@@ -44,11 +45,12 @@ class _Layer:
     entries: Mapping[str, Path]
 
 
-def build(directory: Path, layout: Layout) -> Artefact:
+def build(directory: Path, layout: Layout, migrations: Migrations | None = None) -> Artefact:
     """Build the artefact of a source directory and keep it in `layout`. The same content again is no work.
 
     Raises ArtefactError: PR310 a build definition with mistakes, PR311 a lock that is not exact, PR312 dependencies
-    that cannot be installed, PR313 a version that exists with other content, PR314 a source that cannot be packed.
+    that cannot be installed, PR313 a version that exists with other content, PR314 a source that cannot be packed; and
+    what `migrations` raises, when the schema's migration is to be generated.
     """
     wanted = definition.read(directory)
     kind = ArtefactKind.FILES if wanted.python is None else ArtefactKind.PYTHON
@@ -61,10 +63,10 @@ def build(directory: Path, layout: Layout) -> Artefact:
             with path.open("wb") as stream:
                 archive.pack(layer.entries, stream)
             packed.append((layer.title, path))
-        return layout.add(_describe(wanted, directory, kind), packed)
+        return layout.add(_describe(wanted, directory, kind, _schema(wanted, directory, layout, migrations)), packed)
 
 
-def _describe(wanted: Definition, directory: Path, kind: ArtefactKind) -> Artefact:
+def _describe(wanted: Definition, directory: Path, kind: ArtefactKind, schema: Schema | None) -> Artefact:
     python = kind is ArtefactKind.PYTHON
     locks = [
         (directory / part.requirements).read_bytes() for part in (wanted.python, wanted.binaries) if part is not None
@@ -80,7 +82,7 @@ def _describe(wanted: Definition, directory: Path, kind: ArtefactKind) -> Artefa
         processes=tuple(_process(name, part) for name, part in sorted(wanted.processes.items())),
         environment=_PYTHON_ENVIRONMENT if python else {},
         workdir="{app}/app" if python else "{app}",
-        schema=_schema(wanted, directory),
+        schema=schema,
     )
 
 
@@ -96,16 +98,35 @@ def _process(name: str, part: ProcessPart) -> ProcessSpec:
     )
 
 
-def _schema(wanted: Definition, directory: Path) -> Schema | None:
+def _schema(wanted: Definition, directory: Path, layout: Layout, migrations: Migrations | None) -> Schema | None:
     part = wanted.database
     if part is None:
         return None
+    if part.generate and part.previous is not None:
+        return _generated(wanted, part, directory, layout, migrations)
     unchanged = part.previous is not None and part.migrate is None
     release = part.previous if unchanged and part.previous is not None else wanted.version
     initial = _script(release, directory / part.initial)
     if part.migrate is None:
         return Schema(release, initial)
     return Schema(release, initial, part.previous, _script(release, directory / part.migrate))
+
+
+def _generated(
+    wanted: Definition, part: SchemaPart, directory: Path, layout: Layout, migrations: Migrations | None
+) -> Schema:
+    """The script is frozen in the artefact: what is approved is what runs."""
+    before = layout.show(f"{wanted.application}@{part.previous}").schema
+    if before is None:
+        raise ArtefactError(
+            "PR314", f"schema.from: {part.previous}", value="that release has no schema", remedy="Name one that has"
+        )
+    if migrations is None:
+        raise ArtefactError("PR314", "schema.generate", value="no migrations can be made here")
+    initial = _script(wanted.version, directory / part.initial)
+    sql, proof = migrations.make(before.initial.sql, initial.sql, part.allow)
+    migrate = Script(wanted.version, sha256(sql.encode()), sql)
+    return Schema(wanted.version, initial, before.release, migrate, proof)
 
 
 def _script(release: str, path: Path) -> Script:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,6 +70,19 @@ def show(context: typer.Context, name: Name, as_json: Json = False) -> None:
     if one.schema is not None:
         came = f", from {one.schema.previous}" if one.schema.previous else ""
         out.print(f"  schema {one.schema.release}{came}")
+        if one.schema.proof is not None and one.schema.migrate is not None:
+            _generated(one.schema.migrate.sql, one.schema.proof)
+
+
+def _generated(script: str, proof: Mapping[str, Any]) -> None:
+    """A migration that was made by machine: the script, what it does, what was proven."""
+    out.print(f"  migration made by {escape(proof['engine'])}, proven with {proof['rows']} rows:")
+    for line in script.rstrip().splitlines():
+        out.print(f"    {escape(line)}")
+    for one in proof["hazards"]:
+        if not one["brief"]:
+            said = f"{one['class']}: {one['subject']}, {one['detail']}" if one["subject"] else one["detail"]
+            out.print(f"    statement {one['statement'] + 1} {escape(said)}")
 
 
 @app.command()
@@ -83,7 +97,8 @@ def verify(context: typer.Context, name: Name, as_json: Json = False) -> None:
 
 
 def _artefacts(context: typer.Context) -> Artefacts:
-    return Artefacts(session(context).settings.home / "artefacts")
+    here = session(context)
+    return Artefacts(here.settings.home / "artefacts", here.migrations(here.settings) if here.migrations else None)
 
 
 def _data(one: Artefact) -> dict[str, Any]:
@@ -107,5 +122,12 @@ def _data(one: Artefact) -> dict[str, Any]:
             }
             for process in one.processes
         ],
-        "schema": None if one.schema is None else {"release": one.schema.release, "previous": one.schema.previous},
+        "schema": None
+        if one.schema is None
+        else {
+            "release": one.schema.release,
+            "previous": one.schema.previous,
+            "migrate": None if one.schema.migrate is None else one.schema.migrate.sql,
+            "proof": one.schema.proof,
+        },
     }

@@ -17,6 +17,8 @@
       initial: schema.sql               # all of it, for a new database
       migrate: migrate.sql              # from the schema of release `from`; left out when that did not change
       from: "1.0"
+      generate: true                    # in place of `migrate`: made from both schemas, and proven
+      allow: [loses data]               # hazards of the generated script that are meant
 
 A process with a health path is of kind web; one without is a worker.
 """
@@ -28,7 +30,7 @@ import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -73,6 +75,8 @@ class SchemaPart(_Part):
     initial: Path_
     migrate: Path_ | None = None
     previous: Version | None = Field(default=None, alias="from")
+    generate: bool = False
+    allow: tuple[Literal["loses data", "changes values", "fails with rows"], ...] = ()
 
 
 class Definition(_Part):
@@ -166,7 +170,7 @@ _KEYS = {
     "python": ("requirements",),
     "binaries": ("requirements", "take"),
     "processes": ("command", "health", "start_timeout", "stop_grace", "singleton"),
-    "schema": ("initial", "migrate", "from"),
+    "schema": ("initial", "migrate", "from", "generate", "allow"),
 }
 _RIGHT = {
     "application": "A name has lower-case letters, digits and `-`, begins with a letter, and is at most 32 long",
@@ -177,6 +181,8 @@ _RIGHT = {
     "start_timeout": "A duration is a whole number and a unit, as in 20s or 2m",
     "stop_grace": "A duration is a whole number and a unit, as in 20s or 2m",
     "singleton": "Either true or false",
+    "generate": "Either true or false",
+    "allow": "Known here: loses data, changes values, fails with rows",
     "take": "Each is a program in bin/, as in bin/caddy",
     "processes": "At least one process type, as in web: {command: [...], health: /health}",
 }
@@ -223,6 +229,12 @@ def _contradictions(definition: Definition) -> list[Problem]:
     schema = definition.database
     if schema is not None and schema.migrate is not None and schema.previous is None:
         found.append(Problem("schema.from", "it is missing", "Name the release whose schema the migration starts from"))
+    if schema is not None and schema.generate and schema.previous is None:
+        found.append(Problem("schema.from", "it is missing", "Name the release whose schema the migration starts from"))
+    if schema is not None and schema.generate and schema.migrate is not None:
+        found.append(Problem("schema.generate", "there is a script as well", "Give one of `generate` and `migrate`"))
+    if schema is not None and schema.allow and not schema.generate:
+        found.append(Problem("schema.allow", "nothing is generated", "Add `generate: true`, or leave it out"))
     if schema is not None and schema.previous == definition.version:
         found.append(Problem("schema.from", "it is this release itself", "Name an earlier release"))
     return found

@@ -51,13 +51,15 @@ class Schema:
 
     `release` names the schema: the latest release that changed it, this one or an earlier one. `initial` is the whole
     of it, for a new database. `migrate` leads to it from the schema of release `previous`; None when `previous` is
-    None (there is nothing to come from). Both scripts are recorded in a database under `release`.
+    None (there is nothing to come from). Both scripts are recorded in a database under `release`. `proof` is what was
+    proven of a script that was generated: how it was made, its hazards, what became of the rows.
     """
 
     release: str
     initial: Script
     previous: str | None = None
     migrate: Script | None = None
+    proof: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,7 @@ def _schema_data(schema: Schema) -> dict[str, Any]:
         "initial": _script_data(schema.initial),
         "previous": schema.previous,
         "migrate": None if schema.migrate is None else _script_data(schema.migrate),
+        **({} if schema.proof is None else {"proof": dict(schema.proof)}),
     }
 
 
@@ -179,6 +182,7 @@ def _schema_from(data: Mapping[str, Any]) -> Schema:
         initial=_script_from(data["initial"]),
         previous=None if data["previous"] is None else _text(data["previous"]),
         migrate=None if data["migrate"] is None else _script_from(data["migrate"]),
+        proof=data.get("proof"),
     )
 
 

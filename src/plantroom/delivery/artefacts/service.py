@@ -10,6 +10,7 @@ from plantroom.delivery.artefacts.build import build
 from plantroom.delivery.artefacts.layout import Layout
 from plantroom.delivery.artefacts.model import Artefact
 from plantroom.delivery.artefacts.policy import scripts_due
+from plantroom.delivery.artefacts.ports import Migrations
 from plantroom.kernel.errors import ArtefactError
 from plantroom.kernel.verdict import Refused
 from plantroom.platforms.contract import Script, ScriptSeen
@@ -21,12 +22,13 @@ NOT_THERE = "PR304"
 class Artefacts:
     """The artefacts kept in one directory. Nothing here needs a running Plantroom. Errors are ArtefactError."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, migrations: Migrations | None = None) -> None:
         self.layout = Layout(directory)
+        self._migrations = migrations
 
     def build(self, path: Path) -> Artefact:
         """Build the source directory `path`; the same content again returns what is there."""
-        return build(path, self.layout)
+        return build(path, self.layout, self._migrations)
 
     def list(self) -> Sequence[Artefact]:
         """Every artefact, by application and version."""

@@ -8,8 +8,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from plantroom import __version__
+from plantroom import __version__, bootstrap
 from plantroom.delivery.artefacts import cli as artefacts
+from plantroom.delivery.schema import cli as schema
 from plantroom.delivery.tenancy import cli as tenancy
 from plantroom.delivery.trains import cli as trains
 from plantroom.entrypoints.cli import doctor, up
@@ -43,7 +44,7 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    context.obj = Session(home)
+    context.obj = Session(home, bootstrap.migrations)
 
 
 app.command()(estate.init)
@@ -54,6 +55,7 @@ app.command()(tenancy.drift)
 app.command()(tenancy.environments)
 app.add_typer(artefacts.app, name="artefact")
 app.add_typer(artefacts.app, name="artifact", hidden=True)
+app.add_typer(schema.app, name="schema")
 app.add_typer(trains.app, name="release")
 app.command()(trains.why)
 app.add_typer(ledger.app, name="ledger")

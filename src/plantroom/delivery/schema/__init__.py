@@ -1,0 +1,1 @@
+"""What a release wants of its databases: generated, proven and measured migrations."""

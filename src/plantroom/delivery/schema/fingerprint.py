@@ -1,0 +1,106 @@
+"""A database's schema as facts that one query finds, and the fingerprint that is the same exactly when pg_dump says the
+same of two databases.
+
+A dump takes a process and a second of work, and a fleet has many databases; the query takes some milliseconds. What is
+a fact, and how much of it is told, follows pg_dump: what it does not print (the order of columns in a table, whether a
+materialised view has been filled, what an extension brought) is in no fact. Catalogues differ between PostgreSQL's
+major versions, and so does the query: fingerprints are compared within one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from plantroom.delivery.schema import facts_objects, facts_relations, facts_rights
+from plantroom.kernel import digest as canonical
+
+OPTIONS = (
+    "-c search_path= -c jit=off -c max_parallel_workers_per_gather=0 -c enable_mergejoin=off"
+    " -c join_collapse_limit=1 -c from_collapse_limit=1"
+)
+"""How a connection starts that runs the query. With an empty search path names have their schemas. The rest spares
+time: compiling and looking for plans would take longer than the query does, which joins in the order written."""
+
+_QUERY = """WITH members AS MATERIALIZED (
+  SELECT classid, objid FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'),
+spaces AS MATERIALIZED (
+  SELECT oid, quote_ident(nspname) AS name FROM pg_namespace
+  WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'{without}),
+relations AS MATERIALIZED ({relations}),
+types AS MATERIALIZED ({types}),
+objects (classid, oid, sub, kind, identity, definition) AS MATERIALIZED ({objects})
+SELECT kind, identity, definition FROM objects WHERE definition IS NOT NULL
+UNION ALL
+SELECT 'comment on ' || o.kind, o.identity, d.description
+FROM objects o JOIN pg_description d ON d.classoid = o.classid AND d.objoid = o.oid AND d.objsubid = o.sub
+WHERE d.objoid >= 16384 AND NOT (o.kind = 'schema' AND o.identity = 'public')
+UNION ALL
+SELECT 'comment on schema', 'public', coalesce(d.description, '')
+FROM objects o LEFT JOIN pg_description d ON d.classoid = o.classid AND d.objoid = o.oid AND d.objsubid = 0
+WHERE o.kind = 'schema' AND o.identity = 'public' AND d.description IS DISTINCT FROM 'standard public schema'
+UNION ALL
+SELECT 'security label on ' || o.kind, o.identity, l.provider || ': ' || l.label
+FROM objects o JOIN pg_seclabel l ON l.classoid = o.classid AND l.objoid = o.oid AND l.objsubid = o.sub
+UNION ALL
+SELECT o.kind || ' depends on extension', o.identity, quote_ident(e.extname)
+FROM objects o JOIN pg_depend d ON d.classid = o.classid AND d.objid = o.oid AND d.deptype = 'x'
+JOIN pg_extension e ON e.oid = d.refobjid
+WHERE d.refclassid = 'pg_extension'::regclass
+UNION ALL
+SELECT * FROM ({rights}) r (kind, identity, definition) WHERE definition <> ''
+"""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fact:
+    """One thing that pg_dump says. `kind` and `identity` are for people; `definition` is all the rest of it."""
+
+    kind: str
+    identity: str
+    definition: str
+
+
+def query(version: int, without: Sequence[str] = ()) -> str:
+    """The query for a server's major version, 15 or later. It only reads. `without`: schemas to leave out.
+
+    To be run as a superuser with `OPTIONS`. Rows: (kind, identity, definition).
+    """
+    names = ", ".join("'" + name.replace("'", "''") + "'" for name in without)
+    return _QUERY.format(
+        without=f" AND nspname NOT IN ({names})" if names else "",
+        relations=facts_relations.RELATIONS,
+        types=facts_objects.TYPES,
+        objects="UNION ALL".join([*facts_relations.parts(version), *facts_objects.parts(version)]),
+        rights="UNION ALL".join(facts_rights.PARTS),
+    )
+
+
+def facts(rows: Iterable[Sequence[Any]]) -> list[Fact]:
+    """What the query's rows say, in one order on every machine."""
+    return sorted(Fact(str(kind), str(identity), str(definition)) for kind, identity, definition in rows)
+
+
+def digest(found: Iterable[Fact]) -> str:
+    """`sha256:` and the hash of the facts, in whatever order they come."""
+    return canonical.digest([[one.kind, one.identity, one.definition] for one in sorted(found)])
+
+
+def difference(have: Iterable[Fact], want: Iterable[Fact]) -> list[str]:
+    """In words, a fact each: what is missing, what is too much, what is not the same."""
+    there, wanted = _keyed(have), _keyed(want)
+    said = []
+    for key in sorted(there.keys() | wanted.keys()):
+        mine, theirs = there.get(key, []), wanted.get(key, [])
+        if mine != theirs:
+            how = "is missing" if not mine else "is too much" if not theirs else "differs"
+            said.append(f"{key[0]} {key[1]} {how}")
+    return said
+
+
+def _keyed(found: Iterable[Fact]) -> dict[tuple[str, str], list[str]]:
+    keyed: dict[tuple[str, str], list[str]] = {}
+    for one in sorted(found):
+        keyed.setdefault((one.kind, one.identity), []).append(one.definition)
+    return keyed

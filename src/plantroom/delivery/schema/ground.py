@@ -1,0 +1,244 @@
+"""The proving ground: databases in a throw-away cluster, into which schemas are loaded and on which scripts are tried.
+
+Statements run as an owner who is no superuser. A few kinds that only a superuser may run, and that start no code of
+whoever wrote them, are run by one: extensions that are there, event triggers, publications and the like. Event triggers
+are off for the superuser, so that none of theirs runs as one.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psycopg
+from psycopg import sql
+
+from plantroom.delivery.schema import dumps, fingerprint
+from plantroom.delivery.schema.model import Entry, Failure, SchemaError, Statement
+from plantroom.delivery.schema.statements import bare
+from plantroom.runtime.postgres import SUPERUSER
+from plantroom.runtime.scratch import OWNER, Scratch
+
+_PRIVILEGED = re.compile(
+    r"(CREATE|ALTER|DROP|COMMENT\s+ON)\s+"
+    r"(EVENT\s+TRIGGER|EXTENSION|PUBLICATION|FOREIGN\s+DATA\s+WRAPPER|OPERATOR\s+(CLASS|FAMILY)|CAST|FOREIGN\s+TABLE"
+    r"|TEXT\s+SEARCH\s+(PARSER|TEMPLATE)|SUBSCRIPTION|SERVER|USER\s+MAPPING)\b"
+    r"|ALTER\s+.*\bOWNER\s+TO\s+|ALTER\s+DEFAULT\s+PRIVILEGES\b|GRANT\b|REVOKE\b|COMMENT\s+ON\b"
+    r"|CREATE\s+SCHEMA\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_NO_ROLE = re.compile(r'role "(.+)" does not exist')
+_DENIED = "42501"
+_UNDEFINED_OBJECT = "42704"
+_DUPLICATE_OBJECT = "42710"
+_SETTINGS = re.compile(r"SET\s+(?!CONSTRAINTS)|SELECT\s+pg_catalog\.set_config|RESET\b", re.IGNORECASE)
+_UNKNOWN_SETTING = ("42704", "22023", "42501", "55P02")
+_ROLE = re.compile(r"CREATE\s+(ROLE|USER|GROUP)\b", re.IGNORECASE)
+_MOST_ROUNDS = 60
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class Ground:
+    """Databases by name. Blocking."""
+
+    def __init__(self, scratch: Scratch) -> None:
+        self._scratch = scratch
+        self._admin: Connection = psycopg.connect(scratch.url(SUPERUSER, "postgres"), autocommit=True)
+        self.version = self._admin.info.server_version // 10000
+        # Rows are sown without asking triggers and references.
+        self._admin.execute(f"GRANT SET ON PARAMETER session_replication_role TO {OWNER}")
+
+    def close(self) -> None:
+        self._admin.close()
+
+    def create(self, name: str, template: str | None = None) -> None:
+        """Anew, in place of one by that name."""
+        self.drop(name)
+        parts = [sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(OWNER))]
+        if template is not None:
+            parts.append(sql.SQL("TEMPLATE {} STRATEGY file_copy").format(sql.Identifier(template)))
+        self._admin.execute(sql.SQL(" ").join(parts))
+
+    def drop(self, name: str) -> None:
+        self._admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def session(self, name: str) -> Session:
+        return Session(self, name)
+
+    def url(self, name: str, role: str = SUPERUSER) -> str:
+        return self._scratch.url(role, name)
+
+    def connect(self, name: str, role: str) -> Connection:
+        options = "-c check_function_bodies=off -c client_min_messages=error"
+        if role == SUPERUSER and self.version >= 17:
+            options += " -c event_triggers=off"
+        return psycopg.connect(self.url(name, role), autocommit=True, options=options)
+
+    def dump(self, name: str) -> list[Entry]:
+        """What pg_dump says of it, in entries."""
+        return dumps.parse(self.dump_text(name))
+
+    def dump_text(self, name: str) -> str:
+        command = [str(self._scratch.program("pg_dump")), "--schema-only", "--no-password", name]
+        ended = subprocess.run(
+            command, capture_output=True, check=False, env=self._scratch.environment(), stdin=subprocess.DEVNULL
+        )
+        if ended.returncode != 0:
+            raise SchemaError("PR003", f"pg_dump of {name}", value=ended.stderr.decode(errors="replace").strip())
+        return ended.stdout.decode()
+
+    def fingerprint(self, name: str) -> str:
+        """Of its catalogue, by one query."""
+        text = fingerprint.query(self.version)
+        with psycopg.connect(self.url(name), autocommit=True, options=fingerprint.OPTIONS) as connection:
+            return fingerprint.digest(fingerprint.facts(connection.execute(text.encode()).fetchall()))
+
+    def role(self, name: str) -> None:
+        """A role that a schema speaks of; it may do nothing by itself, and the owner may act as it."""
+        role = sql.Identifier(name)
+        if self._admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone() is None:
+            self._admin.execute(sql.SQL("CREATE ROLE {}").format(role))
+        self._admin.execute(sql.SQL("GRANT {} TO {}").format(role, sql.Identifier(OWNER)))
+
+    def load(self, name: str, statements: Iterable[Statement]) -> list[Failure]:
+        """In any order that leads to the end; what did not run, in the order of the text."""
+        with self.session(name) as session:
+            _, failed = session.settle(statements)
+        return failed
+
+
+class Session:
+    """A database's owner at work, and a superuser for what only one may do."""
+
+    def __init__(self, ground: Ground, name: str) -> None:
+        self._ground = ground
+        self._name = name
+        self._owner: Connection | None = None
+        self._super: Connection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for connection in (self._owner, self._super):
+            if connection is not None:
+                connection.close()
+
+    @property
+    def owner(self) -> Connection:
+        if self._owner is None or self._owner.broken:
+            self._owner = self._ground.connect(self._name, OWNER)
+        return self._owner
+
+    @property
+    def superuser(self) -> Connection:
+        if self._super is None or self._super.broken:
+            self._super = self._ground.connect(self._name, SUPERUSER)
+        return self._super
+
+    def settle(self, statements: Iterable[Statement]) -> tuple[list[Statement], list[Failure]]:
+        """Run each by itself; what fails is tried again after the others, for as long as that brings anything.
+
+        Returns what ran, in the order in which it did, and what did not.
+        """
+        ran: list[Statement] = []
+        pending = list(statements)
+        failed: list[Failure] = []
+        paths: dict[int, str] = {}
+        path = self._path()
+        for _ in range(_MOST_ROUNDS):
+            failed = []
+            for one in pending:
+                if id(one) in paths and paths[id(one)] != path:
+                    path = self._set_path(paths[id(one)])
+                setting = _SETTINGS.match(bare(one.sql)) is not None
+                if not setting:
+                    paths.setdefault(id(one), path)
+                done = self.run(one)
+                if isinstance(done, Statement):
+                    ran.append(done)
+                elif not (setting and done.state in _UNKNOWN_SETTING):
+                    failed.append(done)
+                if setting:
+                    path = self._path()
+            if not failed or len(failed) == len(pending):
+                break
+            pending = [one.statement for one in failed]
+        return ran, failed
+
+    def first(self, forms: Iterable[Sequence[Statement]]) -> list[Statement]:
+        """The first form of which every statement runs, or nothing: one that fails half-way leaves no trace."""
+        for form in forms:
+            ran: list[Statement] = []
+            self.owner.execute("BEGIN")
+            for one in form:
+                done = self.run(one)
+                if isinstance(done, Failure):
+                    break
+                ran.append(done)
+            else:
+                self.owner.execute("COMMIT")
+                return ran
+            self.owner.execute("ROLLBACK")
+        return []
+
+    def run(self, statement: Statement) -> Statement | Failure:
+        """One statement, as the owner or, where only that is possible, as superuser; which it was is in the answer."""
+        failure = self.try_on(self.owner, statement)
+        for _ in range(20):
+            missing = _NO_ROLE.search(failure.message) if failure is not None else None
+            if failure is None or failure.state != _UNDEFINED_OBJECT or missing is None:
+                break
+            if self.owner.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                return failure
+            self._ground.role(missing.group(1))
+            failure = self.try_on(self.owner, statement)
+        if failure is None:
+            return statement
+        body = bare(statement.sql)
+        if failure.state == _DUPLICATE_OBJECT and _ROLE.match(body):
+            return statement
+        outside = self.owner.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        if failure.state == _DENIED and _PRIVILEGED.match(body) and outside:
+            path = self._path()
+            self.superuser.execute("SELECT set_config('search_path', %s, false)", (path,))
+            again = self.try_on(self.superuser, statement)
+            if again is None:
+                return Statement(statement.sql, statement.line, statement.alone, statement.boundary, privileged=True)
+            return again
+        return failure
+
+    def try_on(self, connection: Connection, statement: Statement) -> Failure | None:
+        try:
+            connection.execute(statement.sql.encode(), prepare=False)
+        except psycopg.Error as error:
+            return Failure(statement, error.sqlstate or "", str(error).strip())
+        return None
+
+    def _path(self) -> str:
+        row = self.owner.execute("SHOW search_path").fetchone()
+        assert row is not None
+        return str(row[0])
+
+    def _set_path(self, path: str) -> str:
+        self.owner.execute("SELECT set_config('search_path', %s, false)", (path,))
+        return path
+
+
+def read(path: Path) -> str:
+    """The SQL of a file, or of every `*.sql` below a directory, by name."""
+    if not path.is_dir():
+        return path.read_text()
+    return "\n;\n".join(file.read_text() for file in sorted(path.rglob("*.sql")))
+
+
+def said(failures: Sequence[Failure]) -> str:
+    """The failures in one line."""
+    return "; ".join(f"{one.message.splitlines()[0]} (line {one.statement.line})" for one in failures)

@@ -1,0 +1,131 @@
+"""What a script does to those who work with the database meanwhile: found out by running it on seeded tables.
+
+Each statement runs in a transaction of its own. Before the commit PostgreSQL is asked which locks it holds on what was
+there before (pg_locks), which tables have a new file (pg_class.relfilenode), and which it read through
+(pg_stat_xact_all_tables); afterwards the rows are compared with what they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from plantroom.delivery.schema import seeds
+from plantroom.delivery.schema.ground import Connection, Ground, Session
+from plantroom.delivery.schema.model import Hazard, HazardClass, Kept, Statement
+
+MEASURE = "measure"
+
+_LOCKS = (
+    *("AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock"),
+    *("ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"),
+)
+"""From the weakest to the strongest (PostgreSQL, "Explicit Locking")."""
+_BLOCKS_WRITES = _LOCKS.index("ShareLock")
+_BLOCKS_READS = _LOCKS.index("AccessExclusiveLock")
+
+_RELATIONS = """
+    SELECT c.oid::bigint, pg_catalog.format('%s.%s', n.nspname, c.relname), c.relfilenode::bigint, c.relkind::text
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'm', 'v', 'S', 'i', 'I', 'f') AND n.nspname !~ '^pg_|^information_schema$'
+"""
+_HELD = """
+    SELECT relation::bigint, mode FROM pg_catalog.pg_locks
+    WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation' AND granted AND relation IS NOT NULL
+"""
+_READ = "SELECT relid::bigint, seq_tup_read FROM pg_catalog.pg_stat_xact_all_tables WHERE seq_tup_read > 0"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    hazards: Sequence[Hazard]
+    kept: Kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Relation:
+    name: str
+    file: int
+    kind: str
+
+
+def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Measured:
+    """On a copy of `start` with rows in it. A statement that fails there is a hazard of its own, and ends it."""
+    ground.create(MEASURE, start)
+    found: list[Hazard] = []
+    with ground.session(MEASURE) as session:
+        before = first = seeds.sow(session.owner)
+        for number, one in enumerate(statements):
+            hazards, failed = _statement(session, number, one)
+            if failed:
+                found += hazards
+                break
+            after = seeds.look(session.owner)
+            gone, changed = seeds.lost(before, after)
+            hazards += [Hazard(HazardClass.LOSES_DATA, number, name, "its rows go") for name in gone]
+            hazards += [Hazard(HazardClass.CHANGES_VALUES, number, name, "its values are others") for name in changed]
+            found += hazards
+            before = after
+    gone, changed = seeds.lost(first, before)
+    with_rows = sum(1 for count in first.rows.values() if count)
+    return Measured(found, Kept(len(first.tables), with_rows, sum(first.rows.values()), gone, changed))
+
+
+def _statement(session: Session, number: int, one: Statement) -> tuple[list[Hazard], bool]:
+    connection = session.superuser if one.privileged else session.owner
+    if one.alone:
+        failure = session.try_on(connection, one)
+        said = [Hazard(HazardClass.NOT_TRANSACTIONAL, number, "", "it cannot be part of a transaction")]
+        return said + ([_fails(number, failure.message)] if failure else []), failure is not None
+    there = _relations(connection)
+    connection.execute("BEGIN")
+    # What was read before and is not reported yet counts in it too.
+    read: dict[int, int] = dict(connection.execute(_READ).fetchall())
+    failure = session.try_on(connection, one)
+    if failure is not None:
+        connection.execute("ROLLBACK")
+        return [_fails(number, failure.message)], True
+    found = _seen(connection, number, there, read)
+    try:
+        connection.execute("COMMIT")
+    except psycopg.Error as error:
+        return [_fails(number, str(error))], True
+    return found, False
+
+
+def _fails(number: int, message: str) -> Hazard:
+    return Hazard(HazardClass.FAILS_WITH_ROWS, number, "", message.splitlines()[0])
+
+
+def _seen(
+    connection: Connection, number: int, there: Mapping[int, _Relation], before: Mapping[int, int]
+) -> list[Hazard]:
+    now = _relations(connection)
+    strongest: dict[int, int] = {}
+    for oid, mode in connection.execute(_HELD).fetchall():
+        if oid in there:
+            strongest[oid] = max(strongest.get(oid, 0), _LOCKS.index(mode))
+    read: dict[int, int] = dict(connection.execute(_READ).fetchall())
+    found = []
+    for oid, relation in there.items():
+        lock = strongest.get(oid, 0)
+        holds_rows = relation.kind in ("r", "m")
+        rewritten = holds_rows and oid in now and now[oid].file != relation.file
+        scanned = holds_rows and read.get(oid, 0) > before.get(oid, 0)
+        if relation.kind in ("r", "p", "m", "v", "f") and lock >= _BLOCKS_WRITES:
+            kind = HazardClass.BLOCKS_READS if lock >= _BLOCKS_READS else HazardClass.BLOCKS_WRITES
+            long = "for as long as it takes" if rewritten or scanned else "for a moment"
+            found.append(
+                Hazard(kind, number, relation.name, f"{_LOCKS[lock]} {long}", brief=not (rewritten or scanned))
+            )
+        if rewritten:
+            found.append(Hazard(HazardClass.REWRITES, number, relation.name, "every row is written again"))
+        elif scanned:
+            found.append(Hazard(HazardClass.SCANS, number, relation.name, "every row is read"))
+    return found
+
+
+def _relations(connection: Connection) -> dict[int, _Relation]:
+    return {oid: _Relation(name, file, kind) for oid, name, file, kind in connection.execute(_RELATIONS).fetchall()}

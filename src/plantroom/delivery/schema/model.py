@@ -1,0 +1,184 @@
+"""The words of schema migrations. Frozen, pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from plantroom.kernel.errors import PlantroomError
+
+
+class SchemaError(PlantroomError):
+    """A schema cannot be read, or a migration cannot be made or trusted."""
+
+    family = "PR10"
+
+    def __init__(
+        self,
+        code: str,
+        subject: str,
+        *,
+        value: str = "",
+        limit: str = "",
+        remedy: str = "",
+        mistakes: Sequence[str] = (),
+    ) -> None:
+        super().__init__(code, subject, value=value, limit=limit, remedy=remedy)
+        self.details = {"mistakes": list(mistakes)}
+
+    def as_data(self) -> dict[str, Any]:
+        return {**super().as_data(), **({"mistakes": self.details["mistakes"]} if self.details["mistakes"] else {})}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One SQL statement without its semicolon. `line`: where it began, from 1, or 0.
+
+    `alone`: it cannot run inside of a transaction. `boundary`: what it made can be used only after a commit.
+    `privileged`: only a superuser may run it; found out by trying.
+    """
+
+    sql: str
+    line: int = 0
+    alone: bool = False
+    boundary: bool = False
+    privileged: bool = False
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A statement that did not run, in PostgreSQL's words. `state` is the SQLSTATE."""
+
+    statement: Statement
+    state: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a dump: an object, or a part or property of one. `place` is its place in the dump's order."""
+
+    kind: str
+    schema: str
+    name: str
+    sql: str
+    place: int
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return (self.kind, self.schema, self.name)
+
+
+class HazardClass(StrEnum):
+    LOSES_DATA = "loses data"
+    CHANGES_VALUES = "changes values"
+    FAILS_WITH_ROWS = "fails with rows"
+    REWRITES = "rewrites"
+    BLOCKS_READS = "blocks reads"
+    BLOCKS_WRITES = "blocks writes"
+    SCANS = "scans"
+    NOT_TRANSACTIONAL = "not transactional"
+    RULE = "rule"
+    """What a rule on the text says (squawk)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hazard:
+    """`statement` is its place in the script, from 0. `brief`: a lock that is held for a moment, whatever the size."""
+
+    kind: HazardClass
+    statement: int
+    subject: str
+    detail: str
+    brief: bool = False
+
+    def as_data(self) -> dict[str, Any]:
+        return {
+            "class": self.kind.value,
+            "statement": self.statement,
+            "subject": self.subject,
+            "detail": self.detail,
+            "brief": self.brief,
+        }
+
+
+class Status(StrEnum):
+    EQUAL = "equal"
+    """Nothing is to be done."""
+    PROVEN = "proven"
+    REFUSED = "refused"
+    """No script that was made leads from one to the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of one way of making the script."""
+
+    way: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Statements in order, and how they were made."""
+
+    way: str
+    statements: Sequence[Statement]
+    grouped: bool = True
+    """Whether statements that follow each other are one transaction, or each is one."""
+
+    def groups(self) -> list[list[Statement]]:
+        """What runs as one transaction each. What cannot be in one, what must be committed before it can be used, and
+        what only a superuser may run, stands by itself."""
+        found: list[list[Statement]] = []
+        for one in self.statements:
+            last = found[-1] if found else None
+            alone = one.alone or one.privileged or not self.grouped
+            if last is None or alone or last[-1].alone or last[-1].privileged or last[-1].boundary:
+                found.append([one])
+            else:
+                last.append(one)
+        return found
+
+    @property
+    def text(self) -> str:
+        """To be run as it stands, by psql or as one string."""
+        parts = ["SET check_function_bodies = off;\n"] if self.statements else []
+        for group in self.groups():
+            body = "".join(f"{one.sql};\n" for one in group)
+            parts.append(body if group[0].alone else f"BEGIN;\n{body}COMMIT;\n")
+        return "\n".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of the rows that were there before the script ran."""
+
+    tables: int
+    seeded: int
+    rows: int
+    lost: Sequence[str] = ()
+    """Tables and columns that are gone, with rows in them."""
+    changed: Sequence[str] = ()
+    """Columns whose values are not what they were."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """The answer to "what leads from one schema to the other"."""
+
+    status: Status
+    script: Script | None = None
+    kept: Kept | None = None
+    hazards: Sequence[Hazard] = ()
+    attempts: Sequence[Attempt] = ()
+    reason: str = ""
+    difference: Sequence[str] = ()
+    """What would still differ, in words."""
+    begins: str = ""
+    """The fingerprint of the schema that the script leads from."""
+    ends: str = ""
+    """The fingerprint of the schema that it leads to."""

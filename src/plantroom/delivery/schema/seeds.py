@@ -1,0 +1,248 @@
+"""Rows for a database of which only the schema is known, and what has become of them afterwards.
+
+Values follow the row's number and the column's type alone, so that columns which refer to each other agree by
+themselves. The last row is an unfriendly one: long text, all the digits that a number may have. Rows that a constraint
+refuses are left out, and counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from plantroom.delivery.schema.ground import Connection
+
+ROWS = 3
+
+_COLUMNS = """
+    SELECT c.oid, n.nspname, c.relname, a.attnum, a.attname, a.attnotnull, a.atthasdef OR a.attidentity <> '',
+        coalesce(nullif(t.typbasetype, 0), t.oid), coalesce(b.typname, t.typname), coalesce(b.typtype, t.typtype),
+        coalesce(b.typcategory, t.typcategory), CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END,
+        a.attgenerated <> ''
+    FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+    LEFT JOIN pg_catalog.pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype
+    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+        AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'
+    ORDER BY c.oid, a.attnum
+"""
+_LABELS = "SELECT enumtypid, array_agg(enumlabel ORDER BY enumsortorder) FROM pg_catalog.pg_enum GROUP BY 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    number: int
+    name: str
+    needed: bool
+    generated: bool
+    type_oid: int
+    type: str
+    kind: str
+    category: str
+    modifier: int
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    oid: int
+    schema: str
+    name: str
+    columns: tuple[Column, ...]
+
+    @property
+    def known(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        return sql.Identifier(self.schema, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """What is in the tables: rows by table, and a digest of the values by column, both by the catalogue's numbers."""
+
+    tables: dict[int, Table]
+    rows: dict[int, int]
+    values: dict[tuple[int, int], str]
+
+
+def tables(connection: Connection) -> list[Table]:
+    """All that hold rows, partitions under their parent."""
+    found: dict[int, tuple[str, str, list[Column]]] = {}
+    for row in connection.execute(_COLUMNS.encode()).fetchall():
+        (
+            oid,
+            schema,
+            name,
+            number,
+            column,
+            not_null,
+            has_default,
+            type_oid,
+            kind_name,
+            kind,
+            category,
+            modifier,
+            made,
+        ) = row
+        columns = found.setdefault(oid, (schema, name, []))[2]
+        needed = not_null and not has_default
+        columns.append(Column(number, column, needed, made, type_oid, kind_name, kind, category, modifier))
+    return [Table(oid, schema, name, tuple(columns)) for oid, (schema, name, columns) in found.items()]
+
+
+def sow(connection: Connection) -> Seeded:
+    """Put rows into every table that takes them. Triggers and references are not asked: `connection`'s role may set
+    session_replication_role."""
+    labels: dict[int, list[str]] = dict(connection.execute(_LABELS).fetchall())
+    connection.execute("SET session_replication_role = replica")
+    for table in tables(connection):
+        for row in range(1, ROWS + 1):
+            _sow(connection, table, row, labels)
+    connection.execute("SET session_replication_role = origin")
+    return look(connection)
+
+
+def _sow(connection: Connection, table: Table, row: int, labels: dict[int, list[str]]) -> None:
+    given = [(one, value(one, row, labels)) for one in table.columns if not one.generated]
+    full = [(one, text) for one, text in given if text is not None]
+    least = [(one, text) for one, text in full if one.needed]
+    for columns in (full, least):
+        names = sql.SQL(", ").join(sql.Identifier(one.name) for one, _ in columns)
+        holders = sql.SQL(", ").join(sql.Literal(text) for _, text in columns)
+        statement = (
+            sql.SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE VALUES ({})").format(table.identifier, names, holders)
+            if columns
+            else sql.SQL("INSERT INTO {} DEFAULT VALUES").format(table.identifier)
+        )
+        try:
+            connection.execute(statement)
+        except psycopg.Error:
+            continue
+        return
+
+
+def value(column: Column, row: int, labels: dict[int, list[str]]) -> str | None:
+    """The text of a value; None where none is known that would do."""
+    last = row == ROWS
+    if column.kind == "e":
+        known = labels.get(column.type_oid, [])
+        return known[(row - 1) % len(known)] if known else None
+    if column.category == "A":
+        return "{}"
+    if column.kind == "r":
+        return "empty"
+    if column.kind == "m":
+        return "{}"
+    simple = {
+        "bool": "t" if row % 2 else "f",
+        "uuid": f"00000000-0000-4000-8000-{row:012}",
+        "json": f'{{"n": {row}}}',
+        "jsonb": f'{{"n": {row}}}',
+        "bytea": f"\\x0{row}",
+        "date": f"2026-01-0{row}",
+        "interval": f"{row} days",
+        "time": f"0{row}:00:00",
+        "timetz": f"0{row}:00:00+00",
+        "inet": f"192.0.2.{row}",
+        "cidr": f"192.0.2.{row}",
+        "macaddr": f"02:00:00:00:00:0{row}",
+        "macaddr8": f"02:00:00:00:00:00:00:0{row}",
+        "xml": f"<n>{row}</n>",
+        "tsvector": f"n{row}",
+        "tsquery": f"n{row}",
+        "point": f"({row},{row})",
+        "line": f"{{1,1,{row}}}",
+        "lseg": f"[(0,0),({row},{row})]",
+        "box": f"(0,0),({row},{row})",
+        "path": f"[(0,0),({row},{row})]",
+        "polygon": f"((0,0),({row},{row}),(0,{row}))",
+        "circle": f"<(0,0),{row}>",
+        "money": f"{row}",
+        "hstore": f"n=>{row}",
+        "pg_lsn": f"0/{row}",
+        "oid": str(row),
+    }
+    if column.type in simple:
+        return simple[column.type]
+    if column.category == "D":
+        return f"2026-01-0{row} 10:00:00+00"
+    if column.category == "N":
+        return _number(column, row, last=last)
+    if column.category == "V":
+        return f"{row:b}".rjust(max(1, column.modifier), "0")[-max(1, column.modifier) :]
+    if column.category == "S":
+        longest = column.modifier - 4 if column.modifier > 4 else 40
+        return f"{row}{'x' * (min(longest, 40) - 1)}" if last else str(row)[:longest]
+    return None
+
+
+def _number(column: Column, row: int, *, last: bool) -> str:
+    if not last or column.type in ("int2", "int4", "int8"):
+        return str(row)
+    if column.type == "numeric" and column.modifier >= 4:
+        scale = (column.modifier - 4) & 0x7FF
+        return f"{row}.{'5' * scale}" if 0 < scale <= 20 else str(row)
+    return f"{row}.5"
+
+
+def look(connection: Connection) -> Seeded:
+    """What is in the tables now."""
+    found = tables(connection)
+    rows: dict[int, int] = {}
+    values: dict[tuple[int, int], str] = {}
+    for table in found:
+        parts: list[sql.Composable] = [sql.SQL("count(*)")]
+        parts += [
+            sql.SQL("md5(string_agg({0}::text, ',' ORDER BY {0}::text))").format(sql.Identifier(one.name))
+            for one in table.columns
+        ]
+        try:
+            row: Any = connection.execute(
+                sql.SQL("SELECT {} FROM ONLY {}").format(sql.SQL(", ").join(parts), table.identifier)
+                if not _parent(connection, table)
+                else sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(parts), table.identifier)
+            ).fetchone()
+        except psycopg.Error:
+            continue
+        rows[table.oid] = row[0]
+        for one, digest in zip(table.columns, row[1:], strict=True):
+            values[table.oid, one.number] = digest
+    return Seeded({table.oid: table for table in found}, rows, values)
+
+
+def _parent(connection: Connection, table: Table) -> bool:
+    row = connection.execute("SELECT relkind = 'p' FROM pg_catalog.pg_class WHERE oid = %s", (table.oid,)).fetchone()
+    return bool(row and row[0])
+
+
+def lost(before: Seeded, after: Seeded) -> tuple[list[str], list[str]]:
+    """Tables and columns that are gone with rows in them, or with fewer; and columns whose values are others now."""
+    gone: list[str] = []
+    changed: list[str] = []
+    for oid, table in before.tables.items():
+        if not before.rows.get(oid):
+            continue
+        if oid not in after.tables:
+            gone.append(f"table {table.known}")
+            continue
+        if after.rows.get(oid, 0) < before.rows[oid]:
+            gone.append(f"rows of {table.known}")
+            continue
+        columns = {one.number: one for one in after.tables[oid].columns}
+        for one in table.columns:
+            # What is computed is computed again.
+            if one.generated:
+                continue
+            if one.number not in columns:
+                if before.values.get((oid, one.number)) is not None:
+                    gone.append(f"column {table.known}.{one.name}")
+            elif before.values.get((oid, one.number)) != after.values.get((oid, one.number)):
+                changed.append(f"column {table.known}.{one.name}")
+    return gone, changed

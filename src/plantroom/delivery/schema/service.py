@@ -1,0 +1,164 @@
+"""What commands and other wirings call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from plantroom.delivery.schema import policy, renames, rules, sources
+from plantroom.delivery.schema.engines import Pgmig
+from plantroom.delivery.schema.generate import FROM, TO, by_hand, generate
+from plantroom.delivery.schema.ground import Ground
+from plantroom.delivery.schema.model import Attempt, Diff, HazardClass, SchemaError, Statement, Status
+from plantroom.delivery.schema.pgdelta import PgDelta
+from plantroom.delivery.schema.ports import Engine
+from plantroom.delivery.schema.statements import split
+from plantroom.kernel.verdict import Allowed
+from plantroom.runtime.scratch import Scratch
+
+ENGINES = ("pgmig", "pg-delta")
+
+
+def proof_of(found: Diff) -> dict[str, Any]:
+    """What was proven of a script, as JSON-like data."""
+    assert found.script is not None
+    assert found.kept is not None
+    return {
+        "engine": found.script.way,
+        "from": found.begins,
+        "to": found.ends,
+        "hazards": [one.as_data() for one in found.hazards],
+        "tables": found.kept.tables,
+        "tables_with_rows": found.kept.seeded,
+        "rows": found.kept.rows,
+        "lost": list(found.kept.lost),
+        "changed": list(found.kept.changed),
+    }
+
+
+class Schemas:
+    """`home`: where what is installed once is kept. `postgres`: the `bin` directory of the PostgreSQL to prove on."""
+
+    def __init__(self, home: Path, postgres: Path | None = None) -> None:
+        self._home = home
+        self._postgres = postgres
+
+    def diff(
+        self,
+        source: str,
+        target: str,
+        *,
+        engines: Collection[str] = ENGINES,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> Diff:
+        """What leads from one schema to the other, proven. Raises SchemaError for what cannot be read or loaded."""
+        return self._diff(
+            lambda scratch: (sources.read(scratch, source), sources.read(scratch, target)),
+            (source, target),
+            engines,
+            tell,
+        )
+
+    def between(self, previous: str, wanted: str) -> Diff:
+        """The same for two schemas as SQL. By pgmig alone, so that the same two give the same script everywhere."""
+        given = (split(previous), split(wanted))
+        return self._diff(lambda _: given, ("the schema before", "the schema wanted"), ("pgmig",), lambda _: None)
+
+    def _diff(
+        self,
+        read: Callable[[Scratch], tuple[list[Statement], list[Statement]]],
+        names: tuple[str, str],
+        engines: Collection[str],
+        tell: Callable[[str], None],
+    ) -> Diff:
+        with ExitStack() as stack:
+            scratch, ground = self._begin(stack, tell)
+            there, wanted = read(scratch)
+            for name, statements, what in ((FROM, there, names[0]), (TO, wanted, names[1])):
+                tell(f"loading {what}")
+                sources.load(ground, name, statements, what)
+            makers, missing = self._engines(stack, engines)
+            found = generate(ground, makers, renames.declared(wanted), tell)
+            return replace(_with_rules(found), attempts=[*found.attempts, *missing])
+
+    def prove(self, script: str, source: str, target: str, *, tell: Callable[[str], None] = lambda _: None) -> Diff:
+        """Whether a script, written by hand or made elsewhere, leads from one schema to the other; refused if not."""
+        with ExitStack() as stack:
+            scratch, ground = self._begin(stack, tell)
+            for name, what in ((FROM, source), (TO, target)):
+                tell(f"loading {what}")
+                sources.load(ground, name, sources.read(scratch, what), what)
+            tell("proving the script")
+            return _with_rules(by_hand(ground, sources.read(scratch, script), ground.dump(TO)))
+
+    def hazards(self, script: str, source: str, *, tell: Callable[[str], None] = lambda _: None) -> Diff:
+        """What a script does to a schema, wherever it leads."""
+        with ExitStack() as stack:
+            scratch, ground = self._begin(stack, tell)
+            tell(f"loading {source}")
+            sources.load(ground, FROM, sources.read(scratch, source), source)
+            tell("measuring the script")
+            return _with_rules(by_hand(ground, sources.read(scratch, script), None))
+
+    def _begin(self, stack: ExitStack, tell: Callable[[str], None]) -> tuple[Scratch, Ground]:
+        tell("starting a throw-away PostgreSQL")
+        scratch = stack.enter_context(Scratch(self._home / "engines" / "pgsql", self._postgres))
+        ground = Ground(scratch)
+        stack.callback(ground.close)
+        return scratch, ground
+
+    def _engines(self, stack: ExitStack, wanted: Collection[str]) -> tuple[list[Engine], list[Attempt]]:
+        """Those that are there; and why one is not, which is an error only when no other was asked for."""
+        found: list[Engine] = [Pgmig()] if "pgmig" in wanted else []
+        if "pg-delta" in wanted:
+            try:
+                delta = PgDelta.find(self._home / "engines")
+            except SchemaError as error:
+                if not found:
+                    raise
+                return found, [Attempt("pg-delta", error.value)]
+            if delta is not None:
+                stack.callback(delta.close)
+                found.append(delta)
+        if not found:
+            remedy = "Install plantroom[pg-delta]"
+            raise SchemaError("PR005", "pg-delta", value="is not installed", remedy=remedy)
+        return found, []
+
+
+def _with_rules(found: Diff) -> Diff:
+    if found.script is None:
+        return found
+    return replace(found, hazards=[*found.hazards, *rules.check(found.script.statements)])
+
+
+class Migrations:
+    """What a build asks for a migration that is to be frozen in its artefact."""
+
+    def __init__(self, schemas: Schemas) -> None:
+        self._schemas = schemas
+
+    def make(self, previous: str, wanted: str, allow: Collection[str]) -> tuple[str, Mapping[str, Any]]:
+        """Raises SchemaError PR007 when no script is proven, PR008 when it has hazards that are not allowed, PR009 when
+        it is more than one transaction."""
+        found = self._schemas.between(previous, wanted)
+        if found.status is Status.EQUAL:
+            remedy = "Leave `generate` out of the definition"
+            raise SchemaError("PR007", "the migration", value="both schemas are equal", remedy=remedy)
+        if found.script is None:
+            why = "; ".join(f"{one.way}: {one.why}" for one in found.attempts)
+            remedy = "Write it by hand, as `migrate`"
+            raise SchemaError("PR007", "the migration", value=f"{found.reason} ({why})", remedy=remedy)
+        verdict = policy.judge(found.hazards, [HazardClass(one) for one in allow])
+        if not isinstance(verdict, Allowed):
+            remedy = "Declare renames beside what is renamed; allow what is meant by its name, under `allow`"
+            raise SchemaError("PR008", "the migration", value=verdict.reason, remedy=remedy)
+        groups = found.script.groups()
+        if len(groups) > 1 or any(one.alone or one.privileged for one in groups[0]):
+            value = f"it needs {len(groups)} transactions, or a superuser"
+            raise SchemaError("PR009", "the migration", value=value, limit="a release's script is one transaction")
+        text = "".join(f"{one.sql};\n" for one in found.script.statements)
+        return f"SET LOCAL check_function_bodies = off;\n{text}", proof_of(found)

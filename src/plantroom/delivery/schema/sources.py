@@ -1,0 +1,75 @@
+"""Where a schema comes from: a file of SQL, a directory of them, a dump, or a database."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+from plantroom.delivery.schema.ground import Ground
+from plantroom.delivery.schema.model import Failure, SchemaError, Statement
+from plantroom.delivery.schema.statements import split
+from plantroom.runtime.scratch import Scratch
+
+_DATABASE = ("postgresql://", "postgres://")
+
+
+def read(scratch: Scratch, source: str) -> list[Statement]:
+    """Raises SchemaError PR001 for what is not there or is no text, PR002 for what is no SQL, PR003 for a database
+    that cannot be dumped."""
+    if source.startswith(_DATABASE):
+        return split(_dump(scratch, source))
+    path = Path(source)
+    if path.is_dir():
+        files = sorted(path.rglob("*.sql"))
+        if not files:
+            raise SchemaError("PR001", source, value="has no *.sql in it", remedy="Name a file, or a directory of them")
+        return [one for file in files for one in _file(file)]
+    return _file(path)
+
+
+def load(ground: Ground, name: str, statements: list[Statement], source: str) -> None:
+    """Raises SchemaError PR001 with every statement that PostgreSQL does not take."""
+    ground.create(name)
+    failed = ground.load(name, statements)
+    if failed:
+        raise SchemaError(
+            "PR001",
+            source,
+            value=f"{len(failed)} of {len(statements)} statements cannot be loaded",
+            mistakes=[_mistake(one, ground.version) for one in failed],
+        )
+
+
+def _file(path: Path) -> list[Statement]:
+    try:
+        text = path.read_text()
+    except FileNotFoundError as error:
+        remedy = "Name a file, a directory, or the URL of a database"
+        raise SchemaError("PR001", str(path), value="is not there", remedy=remedy) from error
+    except UnicodeDecodeError as error:
+        remedy = "A dump is to be plain text: pg_dump --format=plain"
+        raise SchemaError("PR001", str(path), value="is not text in UTF-8", remedy=remedy) from error
+    try:
+        return [replace(one, file=str(path)) for one in split(text)]
+    except SchemaError as error:
+        raise SchemaError(error.code, f"{path}, {error.subject}", value=error.value, remedy=error.remedy) from error
+
+
+def _dump(scratch: Scratch, url: str) -> str:
+    command = [str(scratch.program("pg_dump")), "--schema-only", "--no-password", f"--dbname={url}"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if ended.returncode != 0:
+        raise SchemaError("PR003", "the database", value=ended.stderr.strip().splitlines()[-1])
+    return ended.stdout
+
+
+def _mistake(failure: Failure, version: int) -> str:
+    one = failure.statement
+    text = f"{one.file or 'the dump'}:{one.line}: {failure.message.splitlines()[0]}"
+    if "is not available" in failure.message and "extension" in failure.message:
+        text += (
+            f" in the PostgreSQL {version} that proofs run on; name one that has it:"
+            " --postgres BIN_DIRECTORY, or PLANTROOM_PROOF_POSTGRES"
+        )
+    return text

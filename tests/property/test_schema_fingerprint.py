@@ -1,0 +1,134 @@
+"""Fingerprints of schemas and of changed catalogues, one sentence each: the same exactly when pg_dump says the same."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.schema.corpus import pairs
+from tests.schema.mutations import MUTATIONS
+
+from plantroom.delivery.schema import dumps, fingerprint
+from plantroom.delivery.schema.fingerprint import Fact
+from plantroom.delivery.schema.ground import Ground, said
+from plantroom.delivery.schema.model import Statement
+from plantroom.delivery.schema.statements import split
+from plantroom.runtime.postgres import SUPERUSER
+from plantroom.runtime.scratch import Scratch
+
+PAIRS, RESTORED, CHANGES = 50, 15, 90
+"""How many of each a run takes, about ten seconds of each."""
+SEED = 20
+EVERY_KIND = Path(__file__).parents[1] / "schema" / "every_kind.sql"
+
+
+@pytest.fixture(scope="module")
+def ground(short_dir: Path) -> Iterator[Ground]:
+    with Scratch(short_dir / "copied") as scratch:
+        made = Ground(scratch)
+        for role in ("app_reader", "app_writer"):
+            made.role(role)
+        with psycopg.connect(made.url("postgres"), autocommit=True) as connection:
+            connection.execute("SET allow_in_place_tablespaces = on")
+            connection.execute("CREATE TABLESPACE elsewhere LOCATION ''")
+        yield made
+        made.close()
+
+
+def facts(ground: Ground, name: str, *without: str) -> list[Fact]:
+    with psycopg.connect(ground.url(name), autocommit=True, options=fingerprint.OPTIONS) as connection:
+        return fingerprint.facts(connection.execute(fingerprint.query(ground.version, without).encode()).fetchall())
+
+
+def loaded(ground: Ground, name: str, statements: list[Statement]) -> list[Fact]:
+    ground.create(name)
+    failed = ground.load(name, statements)
+    # What only a superuser may do is left out of both sides.
+    assert all(one.state == "42501" for one in failed), said(failed)
+    return facts(ground, name)
+
+
+def permuted(dump: str, order: random.Random) -> list[Statement]:
+    """A dump's statements, with the columns of each table in another order."""
+    found = []
+    for one in split(dump):
+        opening = one.sql.find(" (\n")
+        if one.sql.find("CREATE TABLE ") >= 0 and opening > 0:
+            columns, end = dumps.items(one.sql, opening + 1)
+            order.shuffle(columns)
+            found.append(Statement(one.sql[: opening + 2] + ",\n".join(columns) + one.sql[end:]))
+        else:
+            found.append(one)
+    return found
+
+
+def test_the_two_sides_of_a_pair_differ(ground: Ground) -> None:
+    for topic, name, before, after in random.Random(SEED).sample(list(pairs()), PAIRS):
+        one, other = (loaded(ground, "side", split(text)) for text in (before, after))
+        assert fingerprint.digest(one) != fingerprint.digest(other), f"{topic}: {name}"
+        assert fingerprint.difference(one, other), f"{topic}: {name}"
+
+
+def test_a_schema_is_the_same_however_it_was_loaded(ground: Ground) -> None:
+    order = random.Random(SEED)
+    for topic, name, _, after in order.sample(list(pairs()), RESTORED):
+        first = loaded(ground, "first", split(after))
+        dump = ground.dump("first")
+        again = loaded(ground, "again", permuted(ground.dump_text("first"), order))
+        said_same = dumps.same(dump, ground.dump("again"))
+        assert said_same is (fingerprint.digest(first) == fingerprint.digest(again)), f"{topic}: {name}"
+
+
+def test_a_change_is_seen_exactly_when_pg_dump_tells_it(ground: Ground) -> None:
+    order = random.Random(SEED)
+    ground.create("changed")
+    with ground.connect("changed", SUPERUSER) as connection:
+        for one in split(EVERY_KIND.read_text()):
+            connection.execute(one.sql.encode())
+        have, dump, told = facts(ground, "changed"), ground.dump("changed"), 0
+        for mutation in order.sample(MUTATIONS, CHANGES):
+            statement = one_that_runs(connection, mutation, order)
+            if statement is None:
+                continue
+            now, now_dump = facts(ground, "changed"), ground.dump("changed")
+            same = dumps.same(dump, now_dump)
+            assert same is (fingerprint.digest(have) == fingerprint.digest(now)), (
+                statement,
+                dumps.difference(now_dump, dump),
+                fingerprint.difference(now, have),
+            )
+            told += not same
+            have, dump = now, now_dump
+        # A slot of a subscription keeps its database.
+        connection.execute("DROP SUBSCRIPTION IF EXISTS my_subscription")
+    assert told > CHANGES / 3
+
+
+def one_that_runs(connection: psycopg.Connection[tuple[str]], mutation: str, order: random.Random) -> str | None:
+    found = [statement for (statement,) in connection.execute(mutation.encode()).fetchall()]
+    order.shuffle(found)
+    for statement in found[:8]:
+        try:
+            connection.execute(statement.encode())
+        except psycopg.Error:
+            continue
+        return statement
+    return None
+
+
+def test_schemas_can_be_left_out(ground: Ground) -> None:
+    text = "CREATE TABLE kept (a integer); COMMENT ON TABLE kept IS 'here'"
+    more = (
+        "; CREATE SCHEMA plantroom; CREATE TABLE plantroom.journal (id bigserial PRIMARY KEY, state text DEFAULT 'x');"
+        "CREATE INDEX ON plantroom.journal (state); CREATE VIEW plantroom.latest AS SELECT id FROM plantroom.journal;"
+        "COMMENT ON COLUMN plantroom.journal.id IS 'its place'; GRANT SELECT ON plantroom.journal TO app_reader;"
+        "CREATE TYPE plantroom.state AS ENUM ('new'); GRANT USAGE ON SCHEMA plantroom TO app_reader"
+    )
+    alone = loaded(ground, "alone", split(text))
+    both = loaded(ground, "both", split(text + more))
+    assert {one.identity for one in alone} == {"public.kept", "public.kept.a"}
+    assert alone != both
+    assert facts(ground, "both", "plantroom") == alone

@@ -1,0 +1,203 @@
+"""`plantroom schema diff` as one would use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plantroom.runtime.processes import wait_until
+from plantroom.runtime.scratch import Scratch
+
+OLD = """
+CREATE TABLE customer (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, note text);
+CREATE TABLE orders (id bigint PRIMARY KEY, customer bigint REFERENCES customer, total numeric(10,2));
+CREATE VIEW totals AS SELECT customer, sum(total) AS total FROM orders GROUP BY customer;
+"""
+NEW = OLD.replace("note text", "note text, email text") + "CREATE INDEX orders_customer ON orders (customer);"
+RENAMED = """
+-- plantroom: renamed from customer
+CREATE TABLE client (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    full_name text NOT NULL, -- plantroom: renamed from name
+    note text
+);
+CREATE TABLE orders (id bigint PRIMARY KEY, customer bigint REFERENCES client, total numeric(10,2));
+CREATE VIEW totals AS SELECT customer, sum(total) AS total FROM orders GROUP BY customer;
+"""
+
+
+def run(home: Path, *words: str, command: str = "diff") -> subprocess.CompletedProcess[str]:
+    whole = [sys.executable, "-m", "plantroom.entrypoints.cli.main", "--home", str(home), "schema", command, *words]
+    return subprocess.run(whole, capture_output=True, text=True, check=False, timeout=120)
+
+
+def diff(home: Path, old: str, new: str) -> dict[str, Any]:
+    for name, text in (("old.sql", old), ("new.sql", new)):
+        (home / name).write_text(text)
+    ended = run(home, str(home / "old.sql"), str(home / "new.sql"), "--json")
+    assert ended.stderr == ""
+    found: dict[str, Any] = json.loads(ended.stdout)
+    return found
+
+
+@pytest.fixture
+def home(short_dir: Path, request: pytest.FixtureRequest) -> Path:
+    made = short_dir / f"schema-{abs(hash(request.node.name)) % 10**8}"
+    made.mkdir()
+    return made
+
+
+def test_the_script_is_printed_and_what_is_said_of_it_beside(home: Path) -> None:
+    (home / "old.sql").write_text(OLD)
+    (home / "new.sql").write_text(NEW)
+    ended = run(home, str(home / "old.sql"), str(home / "new.sql"))
+    assert ended.returncode == 0
+    assert "ADD COLUMN" in ended.stdout
+    assert "CREATE INDEX orders_customer" in ended.stdout
+    assert "blocks writes" in ended.stderr
+    assert "proven with pgmig" in ended.stderr
+
+
+def test_equal_schemas_need_nothing(home: Path) -> None:
+    found = diff(home, OLD, OLD.replace("name text NOT NULL, note text", "note text, name text NOT NULL"))
+    assert (found["status"], found["script"], found["statements"]) == ("equal", "", [])
+
+
+def test_a_rename_that_is_declared_keeps_the_rows(home: Path) -> None:
+    found = diff(home, OLD, RENAMED)
+    assert found["status"] == "proven"
+    assert found["proof"]["lost"] == []
+    assert found["proof"]["rows"] > 0
+    assert found["policy"] == {"allowed": True, "why": ""}
+    assert "RENAME TO client" in found["script"]
+    assert "RENAME COLUMN name TO full_name" in found["script"]
+
+
+def test_a_rename_that_is_not_declared_loses_them_and_would_be_refused(home: Path) -> None:
+    undeclared = "\n".join(line.split("--")[0] for line in RENAMED.splitlines())
+    found = diff(home, OLD, undeclared)
+    assert found["status"] == "proven"
+    assert "table public.customer" in found["proof"]["lost"]
+    assert found["policy"]["allowed"] is False
+    assert "loses data: table public.customer" in found["policy"]["why"]
+
+
+def test_a_rename_of_long_ago_is_passed_over(home: Path) -> None:
+    found = diff(home, "\n".join(line.split("--")[0] for line in RENAMED.splitlines()), RENAMED)
+    assert found["status"] == "equal"
+
+
+def test_a_sequence_made_anew_goes_on_behind_the_rows(home: Path) -> None:
+    found = diff(home, "CREATE TABLE t (id integer NOT NULL);", "CREATE TABLE t (id serial NOT NULL);")
+    assert found["status"] == "proven"
+    assert "setval" in found["script"]
+
+
+def test_a_directory_in_any_order(home: Path) -> None:
+    (home / "parts").mkdir()
+    (home / "parts" / "1.sql").write_text("CREATE VIEW v AS SELECT a FROM t;")
+    (home / "parts" / "2.sql").write_text("CREATE TABLE t (a integer);")
+    (home / "nothing.sql").write_text("")
+    ended = run(home, str(home / "nothing.sql"), str(home / "parts"), "--json")
+    assert json.loads(ended.stdout)["status"] == "proven"
+
+
+def test_a_database_is_only_read(home: Path, scratch: Scratch) -> None:
+    (home / "new.sql").write_text("CREATE TABLE t (a integer);")
+    ended = run(home, scratch.url("plantroom", "postgres"), str(home / "new.sql"), "--json")
+    assert json.loads(ended.stdout)["status"] == "proven", ended.stdout
+
+
+def test_every_mistake_is_told_at_once_with_its_place(home: Path) -> None:
+    text = "CREATE TABLE t (a integer);\n\nCREATE TABLE u (a nosuch);\nCREATE EXTENSION postgis;\n"
+    (home / "old.sql").write_text(text)
+    (home / "new.sql").write_text("")
+    ended = run(home, str(home / "old.sql"), str(home / "new.sql"), "--json")
+    assert ended.returncode == 1
+    error = json.loads(ended.stdout)["error"]
+    assert (error["code"], error["value"]) == ("PR001", "2 of 3 statements cannot be loaded")
+    assert f'{home / "old.sql"}:3: type "nosuch" does not exist' in error["mistakes"]
+    assert any("postgis" in one and "--postgres" in one for one in error["mistakes"])
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("\\i other.sql", "PR002"), ("SELECT 'open", "PR002"), ("-- plantroom: renamed from x\nSELECT 1;", "PR006")],
+)
+def test_what_cannot_be_read_is_refused(home: Path, text: str, code: str) -> None:
+    (home / "old.sql").write_text("")
+    (home / "new.sql").write_text(text)
+    ended = run(home, str(home / "old.sql"), str(home / "new.sql"), "--json")
+    assert (ended.returncode, json.loads(ended.stdout)["error"]["code"]) == (1, code)
+
+
+def test_what_is_not_there_is_said(home: Path) -> None:
+    ended = run(home, str(home / "none.sql"), str(home / "none.sql"))
+    assert ended.returncode == 1
+    assert "PR001" in ended.stderr
+    assert "is not there" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "reason"),
+    [
+        ("ALTER TABLE t ADD COLUMN b integer;", "proven", ""),
+        ("ALTER TABLE t ADD COLUMN c integer;", "refused", "the script does not lead there"),
+        ("ALTER TABLE u ADD COLUMN b integer;", "refused", "the script does not run"),
+    ],
+)
+def test_a_script_of_ones_own_is_proven_or_refused(home: Path, script: str, status: str, reason: str) -> None:
+    for name, text in (
+        ("script.sql", script),
+        ("old.sql", "CREATE TABLE t (a integer);"),
+        ("new.sql", "CREATE TABLE t (a integer, b integer);"),
+    ):
+        (home / name).write_text(text)
+    names = [str(home / name) for name in ("script.sql", "old.sql", "new.sql")]
+    ended = run(home, *names, "--json", command="prove")
+    found = json.loads(ended.stdout)
+    assert (found["status"], found["reason"]) == (status, reason)
+    assert ended.returncode == (0 if status == "proven" else 3)
+
+
+def test_a_scripts_hazards_are_measured_wherever_it_leads(home: Path) -> None:
+    (home / "script.sql").write_text("DROP TABLE t;")
+    (home / "old.sql").write_text("CREATE TABLE t (a integer);")
+    ended = run(home, str(home / "script.sql"), str(home / "old.sql"), "--json", command="hazards")
+    assert "loses data" in {one["class"] for one in json.loads(ended.stdout)["hazards"]}
+
+
+def test_sql_of_others_is_no_superusers(home: Path) -> None:
+    """A superuser's SQL could start programs: COPY … TO PROGRAM."""
+    sign = home / "sign"
+    text = f"COPY (SELECT 1) TO PROGRAM 'touch {sign}'; DO $$ BEGIN EXECUTE 'RESET SESSION AUTHORIZATION'; END $$;"
+    (home / "old.sql").write_text(text)
+    (home / "new.sql").write_text("")
+    ended = run(home, str(home / "old.sql"), str(home / "new.sql"), "--json")
+    assert json.loads(ended.stdout)["error"]["code"] == "PR001"
+    assert not sign.exists()
+
+
+def test_nothing_is_left_when_it_is_killed(home: Path) -> None:
+    (home / "slow.sql").write_text("SELECT pg_sleep(60);")
+    command = [sys.executable, "-m", "plantroom.entrypoints.cli.main", "--home", str(home), "schema", "diff"]
+    process = subprocess.Popen([*command, str(home / "slow.sql"), str(home / "slow.sql")])
+    left = f"plantroom-scratch-{process.pid}-*"
+
+    def there() -> list[Path]:
+        return [*Path("/dev/shm").glob(left), *Path("/tmp").glob(left)]
+
+    assert wait_until(lambda: bool(there()) and (there()[0] / "data" / "postmaster.pid").exists(), 20)
+    server = int((there()[0] / "data" / "postmaster.pid").read_text().split()[0])
+    time.sleep(0.5)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert wait_until(lambda: not there() and not Path(f"/proc/{server}").exists(), 20)

@@ -1,0 +1,157 @@
+"""What PostgreSQL's documentation says of locks, rewrites and reads, by statement, measured.
+
+ALTER TABLE, CREATE INDEX, CREATE TRIGGER and "Explicit Locking" of PostgreSQL 18. A lock weaker than SHARE blocks
+nobody who reads or writes, and is not reported.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+from plantroom.delivery.schema.ground import Ground, said
+from plantroom.delivery.schema.hazards import measure
+from plantroom.delivery.schema.model import Hazard, HazardClass
+from plantroom.delivery.schema.statements import split
+
+BEFORE = """
+CREATE TABLE other (id integer PRIMARY KEY, name text);
+CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+CREATE TABLE item (
+    id integer PRIMARY KEY, size integer, name text, code varchar(10), price numeric(10,2), seen timestamp,
+    kept integer NOT NULL DEFAULT 0, twice integer GENERATED ALWAYS AS (size * 2) STORED,
+    number integer GENERATED ALWAYS AS IDENTITY
+);
+ALTER TABLE item ADD CONSTRAINT sized CHECK (size > 0) NOT VALID;
+ALTER TABLE item ADD CONSTRAINT referred FOREIGN KEY (size) REFERENCES other NOT VALID;
+CREATE INDEX item_name ON item (name);
+CREATE TRIGGER item_noted BEFORE UPDATE ON item FOR EACH ROW EXECUTE FUNCTION noted();
+CREATE TABLE plain (a integer, b text);
+CREATE TABLE parted (a integer NOT NULL, b text) PARTITION BY LIST (a);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);
+CREATE TABLE parted_2 (a integer NOT NULL, b text);
+CREATE MATERIALIZED VIEW names AS SELECT name FROM item;
+CREATE VIEW shown AS SELECT id FROM other;
+"""
+
+READS = "AccessExclusiveLock"
+SHARE, SHARE_ROW = "ShareLock", "ShareRowExclusiveLock"
+
+
+class Case(NamedTuple):
+    """`lock`: the strongest on the table, if it blocks anybody."""
+
+    sql: str
+    lock: str = ""
+    rewrites: bool = False
+    scans: bool = False
+    also: tuple[HazardClass, ...] = ()
+    table: str = "public.item"
+
+
+LOSES, CHANGES, ALONE = HazardClass.LOSES_DATA, HazardClass.CHANGES_VALUES, HazardClass.NOT_TRANSACTIONAL
+FAILS = HazardClass.FAILS_WITH_ROWS
+
+CASES = [
+    Case("ALTER TABLE item ADD COLUMN x integer", READS),
+    Case("ALTER TABLE item ADD COLUMN x integer DEFAULT 5", READS),
+    Case("ALTER TABLE item ADD COLUMN x integer NOT NULL DEFAULT 5", READS),
+    Case("ALTER TABLE item ADD COLUMN x integer NOT NULL", also=(FAILS,)),
+    Case("ALTER TABLE item ADD COLUMN x double precision DEFAULT random()", READS, rewrites=True),
+    Case("ALTER TABLE item ADD COLUMN x serial", READS, rewrites=True),
+    Case("ALTER TABLE item ADD COLUMN x bigint GENERATED ALWAYS AS (id + 1) STORED", READS, rewrites=True),
+    Case("ALTER TABLE item ADD COLUMN x bigint GENERATED ALWAYS AS (id + 1) VIRTUAL", READS),
+    Case("ALTER TABLE item DROP COLUMN price", READS, also=(LOSES,)),
+    Case("ALTER TABLE item DROP COLUMN twice", READS),
+    Case("ALTER TABLE item ALTER COLUMN size SET DEFAULT 1", READS),
+    Case("ALTER TABLE item ALTER COLUMN kept DROP DEFAULT", READS),
+    Case("ALTER TABLE item ALTER COLUMN price SET NOT NULL", READS, scans=True),
+    Case("ALTER TABLE item ALTER COLUMN kept DROP NOT NULL", READS),
+    Case("ALTER TABLE item ALTER COLUMN kept TYPE bigint", READS, rewrites=True),
+    Case("ALTER TABLE item ALTER COLUMN code TYPE varchar(20)", READS),
+    Case("ALTER TABLE item ALTER COLUMN code TYPE text", READS),
+    Case("ALTER TABLE item ALTER COLUMN code TYPE varchar(5)", also=(FAILS,)),
+    Case("ALTER TABLE item ALTER COLUMN price TYPE numeric(12,2)", READS),
+    Case("ALTER TABLE item ALTER COLUMN price TYPE numeric(10,0)", READS, rewrites=True, also=(CHANGES,)),
+    Case("ALTER TABLE item ALTER COLUMN seen TYPE timestamptz", READS, also=(CHANGES,)),
+    Case("ALTER TABLE item ALTER COLUMN name TYPE integer USING name::integer", also=(FAILS,)),
+    Case("ALTER TABLE item ALTER COLUMN twice DROP EXPRESSION", READS),
+    Case("ALTER TABLE item ALTER COLUMN number DROP IDENTITY", READS),
+    Case("ALTER TABLE item ALTER COLUMN name SET STORAGE EXTERNAL", READS),
+    Case("ALTER TABLE item ALTER COLUMN name SET STATISTICS 500"),
+    Case("ALTER TABLE item SET (fillfactor = 70)"),
+    Case("ALTER TABLE item ADD CONSTRAINT c CHECK (id > 0)", READS, scans=True),
+    Case("ALTER TABLE item ADD CONSTRAINT c CHECK (id > 0) NOT VALID", READS),
+    Case("ALTER TABLE item VALIDATE CONSTRAINT sized", scans=True),
+    Case("ALTER TABLE item ADD CONSTRAINT c UNIQUE (name)", READS, scans=True),
+    Case("ALTER TABLE plain ADD PRIMARY KEY (a)", READS, scans=True, table="public.plain"),
+    Case("ALTER TABLE plain ADD EXCLUDE USING btree (a WITH =)", READS, scans=True, table="public.plain"),
+    Case("ALTER TABLE plain ADD FOREIGN KEY (a) REFERENCES other", SHARE_ROW, scans=True, table="public.plain"),
+    Case("ALTER TABLE plain ADD FOREIGN KEY (a) REFERENCES other NOT VALID", SHARE_ROW, table="public.plain"),
+    Case("ALTER TABLE item VALIDATE CONSTRAINT referred", scans=True),
+    Case("ALTER TABLE item DROP CONSTRAINT sized", READS),
+    Case("ALTER TABLE item RENAME TO thing", READS),
+    Case("ALTER TABLE item RENAME COLUMN name TO title", READS),
+    Case("ALTER TABLE item ENABLE ROW LEVEL SECURITY", READS),
+    Case("ALTER TABLE item DISABLE TRIGGER item_noted", SHARE_ROW),
+    Case("ALTER TABLE plain SET UNLOGGED", READS, rewrites=True, table="public.plain"),
+    Case("ALTER TABLE item REPLICA IDENTITY FULL", READS),
+    Case("ALTER TABLE parted ATTACH PARTITION parted_2 FOR VALUES IN (1, 2, 3)", also=(FAILS,)),
+    Case("ALTER TABLE parted ATTACH PARTITION parted_2 FOR VALUES IN (2, 3)", also=(FAILS,)),
+    Case("ALTER TABLE parted DETACH PARTITION parted_1", READS, table="public.parted", also=(LOSES,)),
+    Case("CREATE INDEX i ON item (size)", SHARE, scans=True),
+    Case("CREATE INDEX CONCURRENTLY i ON item (size)", also=(ALONE,)),
+    Case("DROP INDEX item_name", READS),
+    Case("DROP INDEX CONCURRENTLY item_name", also=(ALONE,)),
+    Case("REINDEX TABLE item", SHARE, scans=True),
+    Case("CREATE TRIGGER t BEFORE INSERT ON item FOR EACH ROW EXECUTE FUNCTION noted()", SHARE_ROW),
+    Case("DROP TRIGGER item_noted ON item", READS),
+    Case("CREATE POLICY p ON item USING (true)", READS),
+    Case("CREATE STATISTICS s ON size, kept FROM item"),
+    Case("COMMENT ON TABLE item IS 'things'"),
+    Case("GRANT SELECT ON item TO app_reader"),
+    Case("CREATE VIEW more AS SELECT id FROM item"),
+    Case("DROP VIEW shown", READS, table="public.shown"),
+    Case("CLUSTER item USING item_pkey", READS, rewrites=True),
+    Case("TRUNCATE plain", READS, rewrites=True, table="public.plain", also=(LOSES,)),
+    Case("DROP TABLE plain", READS, table="public.plain", also=(LOSES,)),
+    Case("REFRESH MATERIALIZED VIEW names", READS, rewrites=True, table="public.names"),
+    Case("UPDATE item SET price = 0", scans=True, also=(CHANGES,)),
+    Case("DELETE FROM plain", scans=True, also=(LOSES,), table="public.plain"),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def before(ground: Ground) -> None:
+    ground.create("from")
+    failed = ground.load("from", split(BEFORE))
+    assert not failed, said(failed)
+
+
+def found(ground: Ground, sql: str) -> list[Hazard]:
+    return list(measure(ground, "from", split(sql)).hazards)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.sql for case in CASES])
+def test_what_it_does_is_measured(ground: Ground, case: Case) -> None:
+    hazards = found(ground, case.sql)
+    kinds = {one.kind for one in hazards}
+    here = [one for one in hazards if one.subject == case.table]
+    locks = [one.detail.split()[0] for one in here if one.kind in (HazardClass.BLOCKS_READS, HazardClass.BLOCKS_WRITES)]
+    assert locks == ([case.lock] if case.lock else []), hazards
+    assert (HazardClass.REWRITES in {one.kind for one in here}) == case.rewrites, hazards
+    if not case.rewrites:
+        assert (HazardClass.SCANS in {one.kind for one in here}) == case.scans, hazards
+    assert kinds & {LOSES, CHANGES, ALONE, FAILS} == set(case.also), hazards
+
+
+def test_a_lock_is_brief_when_nothing_is_read_or_written_under_it(ground: Ground) -> None:
+    brief = {one.brief for one in found(ground, "ALTER TABLE item ADD COLUMN x integer")}
+    long = {one.brief for one in found(ground, "ALTER TABLE item ALTER COLUMN kept TYPE bigint") if one.subject}
+    assert brief == {True}
+    assert False in long
+
+
+def test_the_table_is_long_enough() -> None:
+    assert len({case.sql for case in CASES}) >= 40
