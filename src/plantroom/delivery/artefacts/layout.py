@@ -82,7 +82,8 @@ class Layout:
         return artefact
 
     async def unpack(self, digest: str, destination: Path) -> None:
-        """Verify, then unpack read-only into `destination`, whole or not at all. Already unpacked is no work.
+        """Verify, then unpack read-only into `destination`, whole or not at all. What is there already is looked at
+        again: left as it is when it is what the layers say, else set aside and unpacked anew.
 
         Safe to call at the same time from any task or process. Survives being killed: the next call begins anew.
         Raises ArtefactError as `verify` does, PR307 for an unsafe archive, PR315 when it does not fit this machine,

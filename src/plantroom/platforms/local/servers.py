@@ -3,7 +3,7 @@
 home/servers/<name>/server.json        what was declared; without it the server is being destroyed
 home/servers/<name>/supervisord.conf   and .pid; its process record is supervisor.json
 home/servers/<name>/instances/         <id>.json, <id>.conf and <id>.starts of each instance
-home/servers/<name>/artefacts/         unpacked once per server, read-only
+home/servers/<name>/artefacts/         unpacked once per server, read-only, each with the list of its files
 home/servers/<name>/logs/              of the supervisor and of every instance, rotated
 """
 

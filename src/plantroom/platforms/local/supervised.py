@@ -40,7 +40,9 @@ class Instances:
         process = self._process(name)
         if process is None:
             raise RPCError(Faults.BAD_NAME, name)
-        if process.get_state() not in RUNNING_STATES:
+        if process.get_state() == ProcessStates.BACKOFF:
+            process.delay = 0  # what kept it from running may be mended: it is tried at once, by the supervisor itself
+        elif process.get_state() not in RUNNING_STATES:
             self._own.startProcess(name, False)
         return int(process.get_state())
 

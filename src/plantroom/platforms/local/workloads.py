@@ -62,7 +62,8 @@ class LocalWorkloads:
             there = records.read(server.instances / f"{spec.id}.json")
             # Written before its supervisor hears of it, and removed after it has forgotten it.
             state = None if there is None else await self._state(server, spec.id)
-            if there is not None and state not in (None, *ENDED):
+            # One that ends again and again is looked at anew: its artefact may have been altered.
+            if there is not None and state not in (None, ProcessState.BACKOFF, *ENDED):
                 return _seen(there, state, server)
             app = server.directory / "artefacts" / spec.artefact.replace(":", "-")
             try:
