@@ -12,6 +12,7 @@ Imports nothing of Plantroom but one file, and little else, since every start of
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib.machinery
 import json
@@ -94,7 +95,8 @@ def main(instance_file: str, pid_file: str) -> None:
         environment["PORT"] = str(instance["port"])
     environment.update({name: secret(name, reference) for name, reference in instance["secrets"].items()})
     command = [replaced(argument) for argument in instance["process"]["command"]]
-    with open(instance["starts"], "ab") as starts:
+    # A disk that is full shall keep nobody from coming back: then this start is not counted.
+    with contextlib.suppress(OSError), open(instance["starts"], "ab") as starts:
         starts.write(b".")
     directory = os.path.join(instance["app"], environment.pop("PLANTROOM_WORKDIR", ""))
     try:

@@ -72,7 +72,7 @@ class Server:
         except supervision.Away:
             pass
         records.write_text(self.directory / "supervisord.conf", supervision.server_config(self.directory, self.socket))
-        command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self.directory / "supervisord.conf")]
+        command = [sys.executable, "-m", supervision.SUPERVISED, "-c", str(self.directory / "supervisord.conf")]
         # The environment of whoever starts a server is where that server's secrets are read from.
         self._daemon.spawn(
             command, log=self.directory / "logs" / "supervisord.out", env=dict(os.environ), cwd=self.directory
