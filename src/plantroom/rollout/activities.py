@@ -27,6 +27,7 @@ from plantroom.rollout import archives, policy, steps, store
 from plantroom.rollout.model import ArtefactView, ChangeState, Direction, Target
 from plantroom.rollout.ports import Artefacts
 from plantroom.rollout.scenes import NOT_OPEN, Scene, Scenes, may, may_retire
+from plantroom.runtime.beating import Beating
 from plantroom.runtime.clock import Clock, stamp
 from plantroom.runtime.database import Database
 
@@ -70,7 +71,7 @@ class Activities:
     @activity.defn(name=steps.PREPARE)
     async def prepare(self, given: steps.StepInput) -> steps.ChangeView:
         """What is to be done, from what is there now."""
-        async with _Beating():
+        async with Beating():
             return await self._look(given)
 
     async def _look(self, given: steps.StepInput) -> steps.ChangeView:
@@ -172,7 +173,7 @@ class Activities:
                     ran.append({"release": script.release, "sha256": script.sha256})
             return {"ran": ran}
 
-        async with _Beating():
+        async with Beating():
             return await self._step(scene, given, steps.SCHEMA, {"release": target.release}, act)
 
     async def _route(self, given: steps.StepInput) -> steps.StepResult:
@@ -308,7 +309,7 @@ class Activities:
             await asyncio.to_thread(archives.write_manifest, place, scene.change, kept, now, until)
             return {"place": str(place), "kept": kept, "until": until}
 
-        async with _Beating():
+        async with Beating():
             return await self._step(scene, given, steps.ARCHIVE, {}, act, partial(may_retire, scene, given))
 
     @activity.defn(name=steps.REMOVE_DATA)
@@ -331,7 +332,7 @@ class Activities:
                 await self._platform.files.remove(target.environment)
             return {}
 
-        async with _Beating():
+        async with Beating():
             return await self._step(scene, given, steps.REMOVE_DATA, {}, act, archived)
 
     @activity.defn(name=steps.FINISH)
@@ -415,21 +416,6 @@ class Activities:
         if target.file_store:
             found.update(self._platform.files.variables(target.environment))
         return found
-
-
-class _Beating:
-    """Heartbeats while a long call is under way, so that a dead worker is noticed in seconds."""
-
-    async def __aenter__(self) -> None:
-        self._task = asyncio.create_task(self._beat())
-
-    async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
-
-    async def _beat(self) -> None:
-        while True:
-            activity.heartbeat()
-            await asyncio.sleep(1)
 
 
 def _key(given: steps.StepInput, verb: str) -> str:
