@@ -70,7 +70,13 @@ class Layout:
             if digest == name:
                 return self._by_index(reference, digest)
         known = ", ".join(sorted(index)) or "none yet"
-        raise ArtefactError("PR304", name, value="there is no such artefact", limit=f"there are: {known}")
+        raise ArtefactError(
+            "PR304",
+            name,
+            value="there is no such artefact",
+            limit=f"there are: {known}",
+            remedy="Build it with `plantroom artefact build`, or see `plantroom artefact list`",
+        )
 
     def verify(self, name: str) -> Artefact:
         """Hash every blob of an artefact again. Raises ArtefactError that names the blob, what was expected and what

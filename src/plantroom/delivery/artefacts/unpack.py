@@ -24,6 +24,7 @@ log = logging.getLogger("plantroom.artefacts")
 
 COMPILE_TIMEOUT_S = 120
 """Byte code of a large application takes some seconds on a busy machine."""
+_HERE = "Build it on a machine like this one"
 _POLL_S = 0.05
 """How often a second caller looks whether the first is done; waiting so holds no thread."""
 
@@ -107,11 +108,19 @@ def _refuse_other_machine(artefact: Artefact) -> None:
     here, python = platform_tag(), python_minor()
     if artefact.platform not in (ANY_PLATFORM, here):
         raise ArtefactError(
-            "PR315", artefact.reference, value=f"built for {artefact.platform}", limit=f"this machine is {here}"
+            "PR315",
+            artefact.reference,
+            value=f"built for {artefact.platform}",
+            limit=f"this machine is {here}",
+            remedy=_HERE,
         )
     if artefact.python not in ("", python):
         raise ArtefactError(
-            "PR315", artefact.reference, value=f"built for Python {artefact.python}", limit=f"this is Python {python}"
+            "PR315",
+            artefact.reference,
+            value=f"built for Python {artefact.python}",
+            limit=f"this is Python {python}",
+            remedy=_HERE,
         )
 
 
