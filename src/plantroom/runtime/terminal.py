@@ -22,8 +22,9 @@ from plantroom.kernel.errors import PlantroomError
 from plantroom.runtime.http import Client
 from plantroom.runtime.settings import Settings, from_environment
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+"""Without emoji: `:abc:` in a name or a digest is what it is."""
 
 _WIDEST = 100_000
 """Columns of a table that goes to a file or another program: more than any row has."""
@@ -122,7 +123,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: st
         out.print(table, soft_wrap=False)
         return
     written = io.StringIO()
-    Console(file=written, width=_WIDEST, highlight=False, color_system=None, force_terminal=False).print(table)
+    console = Console(
+        file=written, width=_WIDEST, highlight=False, color_system=None, force_terminal=False, emoji=False
+    )
+    console.print(table)
     for line in written.getvalue().splitlines():
         sys.stdout.write(line.rstrip() + "\n")
 
