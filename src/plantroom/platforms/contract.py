@@ -96,8 +96,8 @@ class ProcessSpec:
 
 @dataclass(frozen=True, slots=True)
 class SecretRef:
-    """Where a secret is read when the instance starts: an environment variable of the server, or a file. The value
-    itself is never stored by Plantroom."""
+    """Where a secret is read when the instance starts: an environment variable of whoever starts it, or a file. The
+    value itself is never stored by Plantroom."""
 
     env: str | None = None
     file: str | None = None

@@ -65,7 +65,10 @@ def secret(name: str, reference: dict[str, str | None]) -> str:
     variable, path = reference.get("env"), reference.get("file")
     if variable is not None:
         if variable not in os.environ:
-            fail(f"secret {name}: the server has no environment variable {variable}")
+            fail(
+                f"secret {name}: there is no environment variable {variable}; start `plantroom up` with it and apply"
+                " again, or give the secret by a file"
+            )
         return os.environ[variable]
     try:
         with open(str(path), encoding="utf-8") as file:

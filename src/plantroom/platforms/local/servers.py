@@ -73,7 +73,8 @@ class Server:
             pass
         records.write_text(self.directory / "supervisord.conf", supervision.server_config(self.directory, self.socket))
         command = [sys.executable, "-m", supervision.SUPERVISED, "-c", str(self.directory / "supervisord.conf")]
-        # The environment of whoever starts a server is where that server's secrets are read from.
+        # The environment of whoever starts a server is where its secrets are read from, until a start of an instance
+        # brings newer ones.
         self._daemon.spawn(
             command, log=self.directory / "logs" / "supervisord.out", env=dict(os.environ), cwd=self.directory
         )

@@ -11,6 +11,8 @@ in one question. Source: Supervisor's documentation, "Extending Supervisor's XML
 
 from __future__ import annotations
 
+import base64
+import os
 from contextlib import suppress
 from typing import Any
 
@@ -28,13 +30,16 @@ class Instances:
         self._supervisord = supervisord
         self._own = SupervisorNamespaceRPCInterface(supervisord)
 
-    def start(self, name: str, conf: str) -> int:
+    def start(self, name: str, conf: str, variables: dict[str, str]) -> int:
         """Take the program of this name from its file unless it is known, start it unless it runs; its state.
 
         @param string name The program
         @param string conf The file that declares it
+        @param struct variables What its secrets are read from, by name, in base64; kept in memory alone
         @return int state Its code in supervisor/states.py
         """
+        for variable, value in variables.items():
+            os.environb[os.fsencode(variable)] = base64.b64decode(value)
         if name not in self._supervisord.process_groups:
             options = self._supervisord.options
             parser = UnhosedConfigParser()
