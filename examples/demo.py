@@ -36,7 +36,7 @@ RATE = 120
 LONGEST_S = 600
 """However long it takes, traffic stops by itself after this."""
 
-console = Console(highlight=False, soft_wrap=True, record=True)
+console = Console(highlight=False, soft_wrap=True, record=True, emoji=False)
 
 
 class DemoError(Exception):

@@ -16,6 +16,7 @@ from tests.contract.workshop import POOL, database, environment, script, superus
 from plantroom.kernel.errors import PlatformError
 from plantroom.platforms.contract import DatabasePoolSpec, DatabaseSpec
 from plantroom.platforms.local.databases import LONGEST_NAME, database_name
+from plantroom.platforms.local.files import LocalFiles
 from plantroom.platforms.local.platform import LocalPlatform
 from plantroom.runtime import logs
 
@@ -259,3 +260,16 @@ async def test_the_log_of_a_pool_is_kept_short_by_whoever_watches_it(
     assert await local.revive() == []
     assert log.read_text() == ""
     assert "what_a_client_got_wrong" in log.with_name("postgres.log.1").read_text()
+
+
+async def test_of_a_client_that_goes_nothing_is_left(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+    for name in ("alder/production", "alder/uat"):
+        await files.create(name)
+    await files.remove("alder/production")
+    assert await files.observe() == ["alder/uat"]
+    await files.remove("alder/uat")
+    assert await asyncio.to_thread(lambda: list((tmp_path / "files").iterdir())) == []
+    await files.remove("alder/uat")
+    await files.create("alder/uat")
+    assert await files.observe() == ["alder/uat"]

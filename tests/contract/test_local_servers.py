@@ -30,6 +30,10 @@ async def _seen(platform: LocalPlatform, name: str) -> InstanceSeen:
     return next(seen for seen in await platform.workloads.observe() if seen.id == name)
 
 
+async def _why(platform: LocalPlatform, name: str) -> str:
+    return await platform.workloads.healthy(name) or ""
+
+
 async def _healthy(platform: LocalPlatform, name: str) -> None:
     async def holds() -> bool:
         return await platform.workloads.healthy(name) is None
@@ -159,13 +163,48 @@ async def test_what_an_instance_is_given(new_home: Home, monkeypatch: pytest.Mon
             assert b"k3y" not in content, path
 
 
+async def test_a_secret_that_came_after_its_server_is_given(new_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever starts an instance has it, the server has not: no server needs to be started anew for it."""
+    monkeypatch.delenv("VAULT_LATE", raising=False)
+    platform = new_home.platform()
+    await platform.machines.create(server())
+    spec = instance(environment(), secrets={"MAIL": SecretRef(env="VAULT_LATE")})
+    await platform.workloads.start(spec)
+
+    async def refused() -> bool:
+        return "secret MAIL: there is no environment variable VAULT_LATE" in await _why(platform, spec.id)
+
+    await until(refused)
+    monkeypatch.setenv("VAULT_LATE", "l4te\x01 «secret»")
+    seen = await platform.workloads.start(spec)
+    await _healthy(platform, spec.id)
+    about = await _about(seen)
+    assert about["variables"]["MAIL"] == "l4te\x01 «secret»"
+    os.kill(about["pid"], signal.SIGKILL)  # and its supervisor starts it again with the same
+
+    async def again() -> bool:
+        return await platform.workloads.healthy(spec.id) is None and (await _about(seen))["pid"] != about["pid"]
+
+    await until(again)
+    assert (await _about(seen))["variables"]["MAIL"] == "l4te\x01 «secret»"
+    monkeypatch.setenv("VAULT_LATE", "n3w")
+    other = await platform.workloads.start(instance(environment(), secrets={"MAIL": SecretRef(env="VAULT_LATE")}))
+    await _healthy(platform, other.id)
+    assert (await _about(other))["variables"]["MAIL"] == "n3w"
+    for path in new_home.path.rglob("*"):
+        if path.is_file():
+            assert b"l4te" not in path.read_bytes(), path
+
+
 async def test_a_missing_secret_is_named_in_the_log(local: LocalPlatform, home: Home) -> None:
     spec = instance(environment(), secrets={"MAIL_PASSWORD": SecretRef(env="NOT_THERE_AT_ALL")})
     await local.workloads.start(spec)
     log = home.path / "servers" / spec.server / "logs" / f"{spec.id}.log"
 
     async def told() -> bool:
-        return log.exists() and "no environment variable NOT_THERE_AT_ALL" in log.read_text()
+        return (
+            log.exists() and "no environment variable NOT_THERE_AT_ALL; start `plantroom up` with it" in log.read_text()
+        )
 
     await until(told)
     assert await local.workloads.healthy(spec.id) is not None

@@ -25,6 +25,7 @@ from plantroom.platforms.contract import (
 from plantroom.platforms.local.databases import database_name
 from plantroom.platforms.local.platform import LocalPlatform
 from plantroom.platforms.sim import SimPlatform
+from plantroom.runtime import tree
 
 ARTEFACT = "sha256:" + "a" * 64
 MISSING = "sha256:" + "0" * 64
@@ -35,7 +36,7 @@ WEB = ProcessSpec("web", ProcessKind.WEB, ("{python}", "-S", "{app}/tiny.py", "{
 WORKER = ProcessSpec("worker", ProcessKind.WORKER, ("{python}", "-S", "-c", "import time; time.sleep(600)"))
 CRASHING = ProcessSpec("worker", ProcessKind.WORKER, ("{python}", "-S", "-c", "raise SystemExit(3)"))
 
-_TINY = """\
+TINY = """\
 import http.server, json, os, sys, time
 
 
@@ -79,8 +80,10 @@ class TinyArtefacts:
 def _write(destination: Path) -> None:
     if not destination.is_dir():
         destination.mkdir(parents=True)
-        (destination / "tiny.py").write_text(_TINY)
+        (destination / "tiny.py").write_text(TINY)
         destination.chmod(0o555)
+        root = str(destination)
+        tree.write(tree.list_of(root), tree.describe(root), {})
 
 
 def environment() -> str:

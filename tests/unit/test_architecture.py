@@ -35,6 +35,9 @@ SEEDS = {
 """For each contract a file, and a line that breaks it."""
 
 MORE_SEEDS = [
+    ("pure", "estate/plan.py", "from pathlib import Path"),
+    ("pure", "rollout/placement.py", "import io"),
+    ("pure", "ledger/policy.py", "import logging"),
     ("pure", "delivery/trains/steps.py", "import random"),
     ("pure", "platforms/contract.py", "from plantroom.runtime import clock"),
     ("routes", "delivery/trains/api.py", "from plantroom.rollout import service"),
@@ -215,6 +218,47 @@ def test_statements_are_run_by_stores_and_runtime_only() -> None:
 )
 def test_statements_elsewhere_are_caught(text: str) -> None:
     assert sql_beyond_types(text) != []
+
+
+IN_AND_OUT = re.compile(
+    r"(builtins\.)?(open|print|input|exec|eval|compile|breakpoint|__import__)"
+    r"|.*\.(open|(read|write)_(text|bytes)|mkdir|touch|unlink|rmdir|rename|iterdir|glob|rglob|stat|exists|is_file|is_dir)"
+)
+"""Calls by which something is read, written or run, of what needs no import and of a path that was handed over."""
+
+
+def reads_or_writes(text: str) -> list[str]:
+    calls = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call))
+    return sorted({f"{one.lineno}: {name}" for one in calls if IN_AND_OUT.fullmatch(name := ast.unparse(one.func))})
+
+
+def pure_modules() -> list[Path]:
+    """Those of the contract."""
+    read = configparser.ConfigParser()
+    read.read(ROOT / ".importlinter")
+    named = read["importlinter:contract:pure"]["source_modules"].split()
+    found = [path for name in named for path in (ROOT / "src").glob(f"{name.replace('.', '/')}.py")]
+    assert len(found) >= len(named)
+    return found
+
+
+def test_what_is_pure_reads_and_writes_nothing() -> None:
+    found = {str(path.relative_to(SOURCE)): reads_or_writes(path.read_text()) for path in pure_modules()}
+    assert {name: seen for name, seen in found.items() if seen} == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "open('x')",
+        "print(1)",
+        "def f(place):\n    return place.read_text()",
+        "[p for p in place.iterdir()]",
+        "eval('1')",
+    ],
+)
+def test_reading_and_writing_are_caught(text: str) -> None:
+    assert reads_or_writes(text) != []
 
 
 def test_the_kernel_imports_the_standard_library_only() -> None:

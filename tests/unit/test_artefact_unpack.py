@@ -6,10 +6,12 @@ import asyncio
 import importlib.util
 import io
 import os
+import shutil
 import stat
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,7 +75,7 @@ async def test_it_is_read_only_and_whole(tmp_path: Path) -> None:
         path.name: stat.S_IMODE(path.lstat().st_mode) for path in [root, *root.rglob("*")] if not path.is_symlink()
     }
     assert modes == {"app": 0o555, "a": 0o555, "b": 0o555, "text": 0o444, "run": 0o555}
-    assert sorted(path.name for path in root.parent.iterdir()) == [".app.lock", "app"]
+    assert sorted(path.name for path in root.parent.iterdir()) == [".app.files", ".app.lock", "app"]
 
 
 async def test_unpacking_again_is_no_work(tmp_path: Path) -> None:
@@ -88,14 +90,93 @@ async def test_unpacking_again_is_no_work(tmp_path: Path) -> None:
     )
 
 
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def _in(directory: Path, change: Callable[[], object]) -> None:
+    """By somebody who may write here, and puts the times back."""
+    before = directory.stat()
+    directory.chmod(0o755)
+    change()
+    directory.chmod(0o555)
+    os.utime(directory, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def _same_length(file: Path, content: str) -> None:
+    before = file.stat()
+    assert len(content) == before.st_size
+    file.chmod(0o644)
+    file.write_text(content)
+    file.chmod(stat.S_IMODE(before.st_mode))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+ALTERATIONS: dict[str, Callable[[Path], object]] = {
+    "app/main.py was altered": lambda root: _same_length(root / "app/main.py", "print(9)"),
+    "app/run was altered": lambda root: (root / "app/run").chmod(0o444),
+    "app/extra.py was added": lambda root: _in(root / "app", lambda: (root / "app/extra.py").write_text("")),
+    "app/run is gone": lambda root: _in(root / "app", (root / "app/run").unlink),
+    "app/link was altered": lambda root: _in(
+        root / "app", lambda: ((root / "app/link").unlink(), (root / "app/link").symlink_to("run"))
+    ),
+    "app/__pycache__/main": lambda root: [
+        _same_length(one, "x" * one.stat().st_size) for one in root.rglob("main.*.pyc")
+    ],
+    "there is no list of its files": lambda root: (root.parent / ".root.files").unlink(),
+    "it is another directory": lambda root: (root.rename(tempfile.mkdtemp(dir=root.parent)), root.symlink_to(".")),
+}
+
+
+@pytest.mark.parametrize("told", ALTERATIONS)
+async def test_what_was_altered_is_set_aside_and_unpacked_anew(
+    tmp_path: Path, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = {"app/main.py": "print(1)", "*app/run": "#!/bin/sh", "app/link -> main.py": ""}
+    artefacts, artefact = keep(tmp_path, files, ArtefactKind.PYTHON)
+    root = tmp_path / "root"
+    await artefacts.layout.unpack(artefact.digest, root)
+    for _ in range(2):  # what was set aside the first time is in the way of nothing
+        before = (root / "app/run").stat().st_ino
+        ALTERATIONS[told](root)
+        caplog.clear()
+        await artefacts.layout.unpack(artefact.digest, root)
+        assert told in caplog.text
+        assert [(root / "app" / one).read_text() for one in ("link", "run")] == ["print(1)", "#!/bin/sh"]
+        assert (root / "app/run").stat().st_ino != before
+        assert ".root.altered" in names(tmp_path)
+        caplog.clear()
+        await artefacts.layout.unpack(artefact.digest, root)
+        assert caplog.text == ""
+
+
+async def test_what_was_altered_stays_where_there_is_nothing_to_put_in_its_place(tmp_path: Path) -> None:
+    artefacts, artefact = keep(tmp_path, {"text": "hello"})
+    await artefacts.layout.unpack(artefact.digest, tmp_path / "app")
+    _same_length(tmp_path / "app" / "text", "HELLO")
+    artefacts.layout.blob_path(artefact.layers[0].digest).unlink()
+    with pytest.raises(ArtefactError, match="PR301"):
+        await artefacts.layout.unpack(artefact.digest, tmp_path / "app")
+    assert content(tmp_path / "app") == {"text": "HELLO"}
+
+
+async def test_a_copy_of_a_home_is_hashed_again_and_kept(tmp_path: Path) -> None:
+    artefacts, artefact = keep(tmp_path, {"text": "hello"})
+    await artefacts.layout.unpack(artefact.digest, tmp_path / "a" / "app")
+    shutil.copytree(tmp_path / "a", tmp_path / "b", symlinks=True)
+    before = (tmp_path / "b" / "app" / "text").stat().st_ino
+    await artefacts.layout.unpack(artefact.digest, tmp_path / "b" / "app")
+    assert (tmp_path / "b" / "app" / "text").stat().st_ino == before
+
+
 async def test_many_callers_at_once_unpack_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     artefacts, artefact = keep(tmp_path, {f"{index}/text": str(index) for index in range(50)})
     calls: list[str] = []
     whole = archive.unpack
 
-    def counted(layers: list[Path], root: Path) -> None:
+    def counted(layers: list[Path], root: Path) -> dict[str, archive.File | str]:
         calls.append(root.name)
-        whole(layers, root)
+        return whole(layers, root)
 
     monkeypatch.setattr(archive, "unpack", counted)
     await asyncio.gather(*(artefacts.layout.unpack(artefact.digest, tmp_path / "app") for _ in range(20)))

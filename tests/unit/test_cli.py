@@ -222,4 +222,6 @@ def test_status_and_down_of_a_home_where_nothing_was_started(run: Run) -> None:
 def test_an_artefact_that_is_not_there(run: Run) -> None:
     told = run("artefact", "show", "workorders@9.9", "--json")
     assert told.code == 1
-    assert json.loads(told.out)["error"]["code"] == "PR304"
+    error = json.loads(told.out)["error"]
+    assert (error["code"], error["limit"]) == ("PR304", "there are: none yet")
+    assert "plantroom artefact list" in error["remedy"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import Any
 
 import pytest
 from tests.unit.conftest import PLANTROOM, Run, answering, on_a_terminal
+
+from plantroom.kernel.errors import EngineError
+from plantroom.runtime import terminal
 
 LONG = (
     "health of harbour-production-web-2: answered 500 at /health since its rows of kind «boiler» have no serial number"
@@ -179,3 +183,29 @@ def test_a_plan_shows_changes_with_reasons_counts_and_how_to_go_on(run: Run) -> 
         "1 created, 0 updated, 0 deleted, 1 unchanged, 1 refused",
         "apply it with: plantroom apply sha256:abc",
     ]
+
+
+NO_EMOJI = "sha256:abc:key:100:"
+
+
+def test_what_looks_like_an_emoji_is_told_as_it_is(run: Run, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.out.print(NO_EMOJI)
+    terminal.err.print(NO_EMOJI)
+    terminal.print_text(NO_EMOJI)
+    terminal.print_error(EngineError("PR801", NO_EMOJI, value=NO_EMOJI))
+    terminal.print_table((NO_EMOJI,), [[NO_EMOJI]], title=NO_EMOJI)
+    said = capsys.readouterr()
+    assert (said.out.count(NO_EMOJI), said.err.count(NO_EMOJI)) == (5, 3)
+
+
+def test_every_console_is_without_emoji() -> None:
+    root = Path(__file__).parents[2]
+    made = [
+        (path.name, ast.unparse(node))
+        for part in ("src", "examples", "bench")
+        for path in (root / part).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Console")
+    ]
+    assert len(made) >= 4
+    assert [one for one in made if "emoji=False" not in one[1]] == []

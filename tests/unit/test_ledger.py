@@ -150,9 +150,23 @@ async def test_a_proof_is_made_for_the_checkpoint_that_the_other_side_has(
     await ledger.checkpoint()
     assert verifier.says(await ledger.prove(3)) == "NOT proven"
     assert verifier.says(await ledger.prove(3, size=5)) == "proven"
-    for seq, size in ((3, 6), (5, 5), (-1, 5)):
+    for seq, size in ((3, 6), (5, 5)):
         with pytest.raises(LedgerError, match=f"PR503 entry {seq}: is not covered by a checkpoint at {size}"):
             await ledger.prove(seq, size)
+
+
+async def test_an_entry_that_is_not_there_is_told_with_those_that_are(ledger: Ledger, database: Database) -> None:
+    with pytest.raises(LedgerError, match=r"PR503 entry 0: is not there \(the ledger has 0 entries\)"):
+        await ledger.prove(0)
+    await write(ledger, database, 5)
+    await ledger.checkpoint()
+    for seq, size in ((5, None), (99, 5), (-1, None)):
+        told = rf"PR503 entry {seq}: is not there \(the ledger has 5 entries\)\. Name an entry from 0 to 4;"
+        with pytest.raises(LedgerError, match=told):
+            await ledger.prove(seq, size)
+    await write(ledger, database, 1, start=5)
+    with pytest.raises(LedgerError, match=r"PR503 entry 5: is not covered .*plantroom ledger checkpoint"):
+        await ledger.prove(5)
 
 
 # -- appending and steps ----------------------------------------------------------------------------------------------

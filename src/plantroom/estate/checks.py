@@ -1,7 +1,7 @@
 """What no single value shows: references, uniqueness, residency, bounds. Pure.
 
-The checks run on what could be read. `Declared` has the names that the files declare even where the thing itself is
-wrong, so that one mistake does not make others.
+The checks run on what could be read, of a malformed object too. `Declared` has the names that the files declare even
+where the thing itself is wrong, and knows what could not be read, so that one mistake does not make others.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ from plantroom.estate.effective import WEB, WEB_SERVERS, Place, management_of, p
 from plantroom.estate.explain import Path, nearest
 from plantroom.estate.model import (
     NAME_PATTERN,
+    Client,
     DatabasePool,
     EnvironmentState,
     Estate,
     Management,
     ServerPool,
 )
+from plantroom.estate.readable import NOTHING_GONE, Gone
 
 RESERVED = frozenset({"PORT", "DATABASE_URL", "FILE_STORE"})
 """Variables that Plantroom itself gives to instances, besides those that begin with PLANTROOM_."""
 
+_NAME = re.compile(NAME_PATTERN)
 _ALLOWANCE = re.compile(f"{NAME_PATTERN[1:-1]}/{NAME_PATTERN[1:-1]}")
 
 
@@ -37,18 +40,22 @@ class Problem:
     item: str | None = None
     also: Path | None = None
     """Where the other one of two is; its place is added to `wrong`."""
+    of_key: bool = False
+    """It is about the key at `path`, and holds whatever the value there is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """Names by section as they are in the files. `whole` is false when some file could not be read to its end."""
+    """Names by section as they are in the files. `whole` is false when some file could not be read to its end; `gone`
+    is what could not be read in those that were."""
 
     names: Mapping[str, frozenset[str]]
     whole: bool
+    gone: Gone = NOTHING_GONE
 
-    def every(self, section: str, read: Mapping[str, object]) -> bool:
+    def every(self, section: str) -> bool:
         """Whether all that the section declares could be read, so that saying "none" is fair."""
-        return self.whole and len(self.names.get(section, ())) == len(read)
+        return self.whole and not self.gone.touches(section)
 
 
 def check(estate: Estate, declared: Declared) -> Iterator[Problem]:
@@ -57,27 +64,30 @@ def check(estate: Estate, declared: Declared) -> Iterator[Problem]:
     yield from _settings(estate, declared)
     yield from _pools(estate, declared)
     yield from _rings(estate, declared)
+    for name, client in estate.clients.items():
+        yield from _client(declared, name, client)
     hosts: dict[str, Path] = {}
-    known: dict[str, bool] = {}
+    gone = declared.gone
     for place in places(estate):
         path = ("clients", place.client_name, "environments", place.stage)
-        if place.client_name not in known:
-            known[place.client_name] = True
-            yield from _client(declared, place)
         yield from _references(estate, declared, place, path)
-        yield from _variables(place, path)
-        if place.environment.state is not EnvironmentState.RETIRED:
+        yield from _variables(place, path, gone)
+        # Of one that is retired nothing more is asked, and that is not known here.
+        if place.environment.state is not EnvironmentState.RETIRED and not gone.at(*path, "state"):
             yield from _hosts(place, path, hosts)
             yield from _servers(estate, declared, place, path)
-            yield from _databases(estate, place, path)
+            yield from _databases(estate, declared, place, path)
 
 
-def _missing(declared: Declared, section: str, name: str, path: Path, item: str | None = None) -> list[Problem]:
+def _missing(
+    declared: Declared, section: str, name: str, path: Path, item: str | None = None, of_key: bool = False
+) -> list[Problem]:
     names = declared.names.get(section, frozenset())
-    what = f"the {section[:-1].replace('_', ' ')}"
-    if name in names or not declared.whole:
+    # What could not be read as a section may declare anything, and what is no name may stand for any.
+    if name in names or declared.gone.at(section) or not declared.whole or not all(map(_NAME.fullmatch, names)):
         return []
-    return [Problem(path, f"{what} {name} is not declared", nearest(name, names), item)]
+    what = f"the {section[:-1].replace('_', ' ')}"
+    return [Problem(path, f"{what} {name} is not declared", nearest(name, names), item, of_key=of_key)]
 
 
 def _people(estate: Estate) -> Iterator[Problem]:
@@ -125,10 +135,10 @@ def _rings(estate: Estate, declared: Declared) -> Iterator[Problem]:
     for place in places(estate):
         if place.environment.state is not EnvironmentState.RETIRED:
             sizes[place.client.ring] = sizes.get(place.client.ring, 0) + 1
-    whole = declared.every("clients", estate.clients)
+    counted = declared.whole and not declared.gone.of("clients", "ring", "environments", "state")
     for ring in estate.rings:
         size = sizes.get(ring.name, 0)
-        if whole and size and ring.max_unhealthy > size:
+        if counted and size and ring.max_unhealthy > size:
             yield Problem(
                 ("rings", ring.name, "max_unhealthy"),
                 f"{ring.max_unhealthy} unhealthy environments stop the ring, which has {size}",
@@ -136,19 +146,20 @@ def _rings(estate: Estate, declared: Declared) -> Iterator[Problem]:
             )
 
 
-def _client(declared: Declared, place: Place) -> Iterator[Problem]:
-    path = ("clients", place.client_name)
-    yield from _missing(declared, "rings", place.client.ring, (*path, "ring"))
-    for region in place.client.residency:
+def _client(declared: Declared, name: str, client: Client) -> Iterator[Problem]:
+    path = ("clients", name)
+    yield from _missing(declared, "rings", client.ring, (*path, "ring"))
+    for region in client.residency:
         yield from _missing(declared, "regions", region, (*path, "residency"), region)
 
 
 def _references(estate: Estate, declared: Declared, place: Place, path: Path) -> Iterator[Problem]:
     environment = place.environment
-    yield from _missing(declared, "stages", place.stage, path)
+    if _NAME.fullmatch(place.stage):
+        yield from _missing(declared, "stages", place.stage, path, of_key=True)
     yield from _missing(declared, "applications", environment.application, (*path, "application"))
     application = estate.applications.get(environment.application)
-    if application is not None:
+    if application is not None and not declared.gone.in_or_at("applications", environment.application, "processes"):
         for process in environment.instances:
             if process not in application.processes:
                 yield Problem(
@@ -162,7 +173,7 @@ def _references(estate: Estate, declared: Declared, place: Place, path: Path) ->
         yield from _missing(declared, "database_pools", environment.database_pool, (*path, "database_pool"))
 
 
-def _variables(place: Place, path: Path) -> Iterator[Problem]:
+def _variables(place: Place, path: Path, gone: Gone) -> Iterator[Problem]:
     environment = place.environment
     for section, names in (("values", environment.values), ("secrets", environment.secrets)):
         for name in names:
@@ -176,9 +187,11 @@ def _variables(place: Place, path: Path) -> Iterator[Problem]:
                 "Keep one of the two",
                 also=(*path, "values", name),
             )
-        if (secret.env is None) == (secret.file is None):
-            wrong = "a secret with neither env nor file" if secret.env is None else "a secret with both env and file"
-            yield Problem((*path, "secrets", name), wrong, "Give exactly one: env (a variable) or file (a path)")
+        here = (*path, "secrets", name)
+        given = [key for key in ("env", "file") if getattr(secret, key) is not None or (*here, key) in gone.paths]
+        if len(given) == 2 or (not given and not gone.in_or_at(*here)):
+            wrong = "a secret with both env and file" if given else "a secret with neither env nor file"
+            yield Problem(here, wrong, "Give exactly one: env (a variable) or file (a path)")
 
 
 def _hosts(place: Place, path: Path, hosts: dict[str, Path]) -> Iterator[Problem]:
@@ -194,20 +207,20 @@ def _hosts(place: Place, path: Path, hosts: dict[str, Path]) -> Iterator[Problem
 
 
 def _servers(estate: Estate, declared: Declared, place: Place, path: Path) -> Iterator[Problem]:
-    environment, residency = place.environment, place.client.residency
+    environment, residency = place.environment, _residency(declared, place)
     pools = estate.server_pools
-    managed = management_of(estate, place) is Management.MANAGED
-    sound = True
+    managed = _managed(estate, declared, place, path)
+    sound = residency is not None and not declared.gone.in_or_at(*path, "server_pools")
     for name in environment.server_pools:
         pool = pools.get(name)
         if pool is None:
             sound = False
-        elif residency and pool.region not in residency:
+        elif _outside(declared, pool.region, residency, "server_pools", name):
             sound = False
             yield Problem(
                 (*path, "server_pools"),
                 f"the server pool {name} is in {pool.region}, outside of the client's residency",
-                _in(residency, pools),
+                _in(residency or (), pools),
                 name,
             )
         elif managed and pool.management is not Management.MANAGED:
@@ -218,7 +231,8 @@ def _servers(estate: Estate, declared: Declared, place: Place, path: Path) -> It
                 "Name managed pools, or declare the environment observed",
                 name,
             )
-    if not managed or not sound or not declared.every("server_pools", pools):
+    known = all(pool.region in declared.names["regions"] for pool in pools.values())
+    if not managed or not sound or not known or not declared.every("server_pools"):
         return
     candidates = pools_of(pools, place)
     servers = sum(pools[name].servers for name in candidates)
@@ -226,16 +240,37 @@ def _servers(estate: Estate, declared: Declared, place: Place, path: Path) -> It
         wrong = "no managed server pool" + (f" is in {' or '.join(residency)}" if residency else " is declared")
         where = ("clients", place.client_name, "residency") if residency else path
         yield Problem(where, wrong, "Declare a server pool there" if residency else "Declare a server pool")
-    elif place.stage in estate.estate.production_stages:
-        yield from _production(estate, place, path, servers)
+    elif place.stage in estate.estate.production_stages and not declared.gone.at("estate", "production_stages"):
+        yield from _production(estate, declared, place, path, servers)
 
 
-def _production(estate: Estate, place: Place, path: Path, servers: int) -> Iterator[Problem]:
+def _managed(estate: Estate, declared: Declared, place: Place, path: Path) -> bool:
+    """Whether Plantroom changes the environment, for certain."""
+    said = (path, path[:2], ("applications", place.environment.application))
+    unread = any(declared.gone.at(*one, "management") for one in said)
+    return not unread and management_of(estate, place) is Management.MANAGED
+
+
+def _residency(declared: Declared, place: Place) -> tuple[str, ...] | None:
+    """None when it is not known."""
+    unread = declared.gone.in_or_at("clients", place.client_name, "residency")
+    return None if unread else place.client.residency
+
+
+def _outside(declared: Declared, region: str, residency: tuple[str, ...] | None, *pool: str) -> bool:
+    """For certain: a region that is not declared may be one of the residency's, written wrongly."""
+    known = region in declared.names["regions"] and not declared.gone.at(*pool, "region")
+    return bool(residency) and region not in (residency or ()) and known
+
+
+def _production(estate: Estate, declared: Declared, place: Place, path: Path, servers: int) -> Iterator[Problem]:
     environment = place.environment
     if environment.application not in estate.applications:
         return
     web = scales_of(estate, environment).get(WEB)
-    if web is None:
+    scale = ("applications", environment.application, "processes", WEB, "instances")
+    unread = declared.gone.at(*path, "instances", WEB) or declared.gone.at(*scale)
+    if web is None or unread:
         return
     if web.instances < WEB_SERVERS:
         yield Problem(
@@ -252,21 +287,22 @@ def _production(estate: Estate, place: Place, path: Path, servers: int) -> Itera
         )
 
 
-def _databases(estate: Estate, place: Place, path: Path) -> Iterator[Problem]:
-    environment, residency = place.environment, place.client.residency
-    pool = estate.database_pools.get(environment.database_pool or "")
+def _databases(estate: Estate, declared: Declared, place: Place, path: Path) -> Iterator[Problem]:
+    environment, residency = place.environment, _residency(declared, place)
+    name = environment.database_pool or ""
+    pool = estate.database_pools.get(name)
     if pool is None:
         return
-    if residency and pool.region not in residency:
+    if _outside(declared, pool.region, residency, "database_pools", name):
         yield Problem(
             (*path, "database_pool"),
-            f"the database pool {environment.database_pool} is in {pool.region}, outside of the client's residency",
-            _in(residency, estate.database_pools),
+            f"the database pool {name} is in {pool.region}, outside of the client's residency",
+            _in(residency or (), estate.database_pools),
         )
-    elif management_of(estate, place) is Management.MANAGED and pool.management is not Management.MANAGED:
+    elif _managed(estate, declared, place, path) and pool.management is not Management.MANAGED:
         yield Problem(
             (*path, "database_pool"),
-            f"the database pool {environment.database_pool} is {pool.management}",
+            f"the database pool {name} is {pool.management}",
             "Name a managed pool, or declare the environment observed",
         )
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from plantroom.estate.checks import Declared, check
@@ -17,15 +15,11 @@ from plantroom.estate.explain import clean, words
 from plantroom.estate.files import Merged, merge
 from plantroom.estate.git import git_state
 from plantroom.estate.model import Estate, Loaded, Mistake, Source
+from plantroom.estate.readable import NOTHING_GONE, Gone, readable, validate
 from plantroom.kernel.digest import digest
 
 SECTIONS = ("people", "applications", "stages", "regions", "server_pools", "database_pools", "clients")
 """Sections that are mappings of named objects. `rings` is a list of named objects, `estate` one object."""
-
-PRUNINGS = 8
-"""Rounds of taking out what is wrong, until the rest can be checked: a leaf, then what lacks it, up to the section."""
-
-_OUT = object()
 
 
 def load(directory: Path) -> Loaded:
@@ -38,24 +32,15 @@ def load(directory: Path) -> Loaded:
     merged = merge(directory)
     mistakes = list(merged.mistakes)
     if merged.data or merged.whole:
-        estate, errors = _validate(merged.data)
+        estate, errors = validate(merged.data)
         mistakes += _shape(merged, errors)
-        checked = estate or _sound_part(merged.data, errors)
+        checked, gone = (estate, NOTHING_GONE) if estate is not None else readable(merged.data, errors)
         if checked is not None and merged.documents:
-            mistakes += _meaning(merged, checked, mistakes)
+            mistakes += _meaning(merged, checked, gone)
         if estate is not None and not mistakes:
             commit, dirty = git_state(directory, [document.file for document in merged.documents])
             return Loaded(estate, commit, dirty, digest(_exact(merged.data)), _sources(merged))
     raise EstateError(directory, _in_order(mistakes))
-
-
-def _validate(data: Mapping[str, Any]) -> tuple[Estate | None, list[ErrorDetails]]:
-    """By way of JSON: the strict mode of the models then takes lists for tuples and text for dates, and nothing else
-    for what it is not."""
-    try:
-        return Estate.model_validate_json(json.dumps(data), strict=True), []
-    except ValidationError as error:
-        return None, error.errors(include_url=False)
 
 
 def _shape(merged: Merged, errors: Sequence[ErrorDetails]) -> list[Mistake]:
@@ -85,27 +70,24 @@ def _shape(merged: Merged, errors: Sequence[ErrorDetails]) -> list[Mistake]:
     return found
 
 
-def _meaning(merged: Merged, estate: Estate, known: Iterable[Mistake]) -> list[Mistake]:
-    """Mistakes between values, but for those about something that is already known to be wrong."""
+def _meaning(merged: Merged, estate: Estate, gone: Gone) -> list[Mistake]:
+    """Mistakes between values, but for those about a value that is not as the files have it."""
     data = merged.data
+    # A section that is declared in two places that cannot be joined may have in the second what the first lacks.
+    gone = gone.also(*((mistake.path,) for mistake in merged.mistakes if mistake.path in data))
     names = {section: frozenset(_mapping(data.get(section))) for section in SECTIONS}
-    names["rings"] = frozenset(str(ring.get("name")) for ring in _list(data.get("rings")) if isinstance(ring, dict))
+    rings = [ring.get("name") if isinstance(ring, dict) else None for ring in _list(data.get("rings"))]
+    names["rings"] = frozenset(name for name in rings if isinstance(name, str))
+    if len(names["rings"]) < len(set(map(str, rings))):
+        gone = gone.also(("rings",))  # one of them has a name that is not known
     found = _ring_names(merged)
-    wrong = {mistake.path for mistake in known}
-    around_wrong = {outer for path in wrong for outer in _outward(path)}
-    for problem in check(estate, Declared(names, merged.whole)):
-        path = _named(data, problem.path)
-        if path in around_wrong or not wrong.isdisjoint(_outward(path)):
+    for problem in check(estate, Declared(names, merged.whole, gone)):
+        if problem.item is None and not problem.of_key and problem.path in gone.paths:
             continue
+        path = _named(data, problem.path)
         also = f" (see {_place(merged, problem.also, None)})" if problem.also else ""
         found.append(Mistake(_place(merged, problem.path, problem.item), path, problem.wrong + also, problem.right))
     return found
-
-
-def _outward(path: str) -> list[str]:
-    """The path and those of everything around it: `a/b` gives `a/b` and `a`."""
-    steps = path.split("/")
-    return ["/".join(steps[:length]) for length in range(len(steps), 0, -1)]
 
 
 def _ring_names(merged: Merged) -> list[Mistake]:
@@ -161,54 +143,6 @@ def _named(data: Mapping[str, Any], where: Where) -> str:
     elif where and isinstance(where[-1], int):
         del steps[-1]
     return "/".join(steps)
-
-
-def _sound_part(data: Mapping[str, Any], errors: Sequence[ErrorDetails]) -> Estate | None:
-    """What is left when everything wrong is taken out, so that the rest is checked too."""
-    rest: dict[str, Any] = json.loads(json.dumps(data))
-    for _ in range(PRUNINGS):
-        for where in {_doomed(error) for error in errors}:
-            _take_out(rest, where)
-        rest = _without_holes(rest)
-        # What must be there is stood in for, under names that no file can have declared wrongly.
-        settings = rest.get("estate")
-        rest["estate"] = {**(settings if isinstance(settings, dict) else {}), "name": "estate"}
-        if not rest.get("people"):
-            rest["people"] = {"nobody": {"name": "nobody", "account": "nobody"}}
-        estate, errors = _validate(rest)
-        if estate is not None:
-            return estate
-    return None
-
-
-def _doomed(error: ErrorDetails) -> Where:
-    where = clean(error)
-    if error["type"] == "missing":
-        where = where[:-1]
-    # A secret is a choice of two keys: without one of them it would look like another mistake.
-    return where[:6] if len(where) > 6 and where[4] == "secrets" else where
-
-
-def _take_out(data: Any, where: Where) -> None:
-    for step in where[:-1]:
-        try:
-            data = data[step]
-        except (KeyError, IndexError, TypeError):
-            return
-    if not where:
-        return
-    if isinstance(data, dict):
-        data.pop(where[-1], None)
-    elif isinstance(data, list) and isinstance(where[-1], int):
-        data[where[-1]] = _OUT
-
-
-def _without_holes(data: Any) -> Any:
-    if isinstance(data, dict):
-        return {key: _without_holes(value) for key, value in data.items() if value is not _OUT}
-    if isinstance(data, list):
-        return [_without_holes(value) for value in data if value is not _OUT]
-    return data
 
 
 def _exact(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -78,7 +78,7 @@ clients:
         hosts: [harbour.localhost.test]
         values:
           SITE_TITLE: Harbour work orders
-        # secrets:           # by reference only; read when an instance starts
+        # secrets:           # by reference only; read when an instance starts, from the environment of `up` or a file
         #   MAIL_KEY: {env: HARBOUR_MAIL_KEY}
         # go_live: 2027-01-31
 """

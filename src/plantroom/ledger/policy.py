@@ -56,15 +56,21 @@ def root_of(leaves: Sequence[bytes]) -> bytes:
     return tree.root()
 
 
+def no_entry(seq: int, size: int) -> LedgerError:
+    which = f"from 0 to {size - 1}" if size else "once there is one"
+    return LedgerError(
+        "PR503",
+        f"entry {seq}",
+        value="is not there",
+        limit=f"the ledger has {size} entries",
+        remedy=f"Name an entry {which}; `plantroom ledger list` shows them",
+    )
+
+
 def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
     """The audit path of leaf `index` in the tree over `leaves`, from the bottom up."""
     if not 0 <= index < len(leaves):
-        raise LedgerError(
-            "PR503",
-            f"entry {index}",
-            value="there is no such entry in the tree",
-            limit=f"the tree has {len(leaves)} entries",
-        )
+        raise no_entry(index, len(leaves))
     if len(leaves) == 1:
         return ()
     split = 1 << ((len(leaves) - 1).bit_length() - 1)

@@ -108,17 +108,24 @@ class Ledger:
         """An inclusion proof of one entry, with all a verifier needs, against the checkpoint of that size, else the
         newest one that covers it.
 
-        Raises LedgerError PR503 when there is no such checkpoint, PR506 when the log is not what it was signed for.
+        Raises LedgerError PR503 when there is no such entry or checkpoint, PR506 when the log is not what it was
+        signed for.
         """
         stored = [item for item in await self.all() if item.seq is not None and item.seq >= 0]
         covering = [one for one in self._opened()[0] if one.size > seq and size in (None, one.size)]
-        if not covering or seq < 0:
+        if seq < 0 or (not covering and seq >= len(stored)):
+            raise policy.no_entry(seq, len(stored))
+        if not covering:
             raise LedgerError(
                 "PR503",
                 f"entry {seq}",
                 value="is not covered by a checkpoint" if size is None else f"is not covered by a checkpoint at {size}",
                 limit=f"the ledger has {len(stored)} entries",
-                remedy="Make one with `plantroom ledger checkpoint`",
+                remedy=(
+                    "Make one with `plantroom ledger checkpoint`"
+                    if size is None
+                    else "Name the size of a checkpoint that you have kept, and an entry below it"
+                ),
             )
         newest = max(covering, key=lambda checkpoint: checkpoint.size)
         leaves = [item.leaf for item in stored[: newest.size]]

@@ -96,8 +96,8 @@ class ProcessSpec:
 
 @dataclass(frozen=True, slots=True)
 class SecretRef:
-    """Where a secret is read when the instance starts: an environment variable of the server, or a file. The value
-    itself is never stored by Plantroom."""
+    """Where a secret is read when the instance starts: an environment variable of whoever starts it, or a file. The
+    value itself is never stored by Plantroom."""
 
     env: str | None = None
     file: str | None = None
@@ -338,8 +338,9 @@ class ArtefactSource(Protocol):
     """Where an adapter gets artefacts from; implemented by the artefact room, joined in `bootstrap.py`."""
 
     async def unpack(self, digest: str, destination: Path) -> None:
-        """Verify and unpack, read-only, whole or not at all. Already unpacked is no work. ArtefactError when it is
-        missing, truncated or altered: nothing is unpacked then."""
+        """Verify and unpack, read-only, whole or not at all, with its list beside it (`runtime.tree`). What is there
+        already is verified, and unpacked anew when it was altered. ArtefactError when the artefact is missing,
+        truncated or altered: nothing is unpacked then."""
 
 
 class Platform(Protocol):

@@ -242,7 +242,12 @@ class Activities:
             await self._platform.traffic.admit(environment, given.name, instance.address, instance.port)
             return {"server": instance.server}
 
-        return await self._step(scene, given, steps.ADMIT, {}, act, healthy)
+        async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
+            if outcome.done:
+                # One that was drained for a release that is taken back serves again: its drain is over.
+                await store.release_lease(connection, given.name)
+
+        return await self._step(scene, given, steps.ADMIT, {}, act, healthy, record)
 
     async def _drain(self, given: steps.StepInput) -> steps.StepResult:
         scene = await self._scenes.of(given.change, given.direction)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,11 +22,15 @@ from plantroom.kernel.errors import PlantroomError
 from plantroom.runtime.http import Client
 from plantroom.runtime.settings import Settings, from_environment
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+"""Without emoji: `:abc:` in a name or a digest is what it is."""
 
 _WIDEST = 100_000
 """Columns of a table that goes to a file or another program: more than any row has."""
+
+LONG_S = 15.0
+"""Seconds after which somebody who waits wonders what for; a plan of a large estate takes a few."""
 
 _PATIENCE_S = 60
 _COMES_BACK = frozenset({"PR801", "PR802", "PR803", "PR806"})
@@ -120,7 +125,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: st
         out.print(table, soft_wrap=False)
         return
     written = io.StringIO()
-    Console(file=written, width=_WIDEST, highlight=False, color_system=None, force_terminal=False).print(table)
+    console = Console(
+        file=written, width=_WIDEST, highlight=False, color_system=None, force_terminal=False, emoji=False
+    )
+    console.print(table)
     for line in written.getvalue().splitlines():
         sys.stdout.write(line.rstrip() + "\n")
 
@@ -139,10 +147,15 @@ def print_error(error: PlantroomError) -> None:
 
 
 @contextmanager
-def working(what: str) -> Iterator[None]:
-    """Something moves on the screen while a thing takes long; nothing is written where nobody looks."""
-    if err.is_terminal:
-        with err.status(escape(what)):
+def working(what: str, waits_for: str = "") -> Iterator[None]:
+    """Something moves on the screen while a thing takes long; nothing is written where nobody looks. `waits_for` says
+    what it waits for when that takes longer than it should, wherever it is read."""
+    told = threading.Timer(LONG_S, err.print, [f"still waiting, for {escape(waits_for)}"])
+    told.daemon = True
+    if waits_for:
+        told.start()
+    try:
+        with err.status(escape(what)) if err.is_terminal else nullcontext():
             yield
-    else:
-        yield
+    finally:
+        told.cancel()

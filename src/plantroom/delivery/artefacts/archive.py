@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import tarfile
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from plantroom.kernel.errors import ArtefactError
 
 _COPY = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A regular file in a layer."""
+
+    executable: bool
+    size: int
+    sha256: str
 
 
 def pack(entries: Mapping[str, Path], stream: BinaryIO) -> None:
@@ -46,13 +57,15 @@ def pack(entries: Mapping[str, Path], stream: BinaryIO) -> None:
                 )
 
 
-def unpack(layers: Iterable[Path], root: Path) -> None:
-    """Extract layers into `root`, an empty directory. Nothing is ever written outside of it.
+def unpack(layers: Iterable[Path], root: Path) -> dict[str, File | str]:
+    """Extract layers into `root`, an empty directory. Returns what each path is, as the layers say: a file,
+    or a link's target. Nothing is ever written outside of `root`.
 
     Accepted are regular files, directories and links that stay inside; each path once. Links are made last, so that
     no file is written through one. Raises ArtefactError PR307 for anything else, and for what is no tar file.
     """
     links: list[tuple[str, str]] = []
+    unpacked: dict[str, File | str] = {}
     for layer in layers:
         try:
             with tarfile.open(layer, mode="r:") as tar:
@@ -66,7 +79,8 @@ def unpack(layers: Iterable[Path], root: Path) -> None:
                             raise _unsafe(layer, f"the link {member.name!r} leads outside, to {member.linkname!r}")
                         links.append((member.name, member.linkname))
                     elif member.isreg():
-                        _write(tar, member, root / member.name)
+                        digest = _write(tar, member, root / member.name)
+                        unpacked[member.name] = File(bool(member.mode & 0o100), member.size, digest)
                     else:
                         raise _unsafe(layer, f"{member.name!r} is neither a file, a directory nor a link")
         except (tarfile.TarError, EOFError) as error:
@@ -75,6 +89,8 @@ def unpack(layers: Iterable[Path], root: Path) -> None:
             raise _unsafe(layer, f"{Path(str(error.filename)).name!r} is there twice") from error
     for name, target in links:
         _link(root, name, target)
+        unpacked[name] = target
+    return unpacked
 
 
 def is_inside(name: str) -> bool:
@@ -108,7 +124,9 @@ def _link(root: Path, name: str, target: str) -> None:
     link.symlink_to(target)
 
 
-def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
+def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> str:
+    """The SHA-256 of what was written."""
+    digest = hashlib.sha256()
     source = tar.extractfile(member)
     if source is None:
         raise tarfile.ReadError(f"{member.name!r} has no content")
@@ -120,9 +138,11 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
             if not block:
                 raise tarfile.ReadError(f"{member.name!r} ends early")
             target.write(block)
+            digest.update(block)
             left -= len(block)
     if member.mode & 0o100:
         path.chmod(0o755)
+    return digest.hexdigest()
 
 
 def _unsafe(layer: Path, value: str) -> ArtefactError:

@@ -70,7 +70,13 @@ class Layout:
             if digest == name:
                 return self._by_index(reference, digest)
         known = ", ".join(sorted(index)) or "none yet"
-        raise ArtefactError("PR304", name, value="there is no such artefact", limit=f"there are: {known}")
+        raise ArtefactError(
+            "PR304",
+            name,
+            value="there is no such artefact",
+            limit=f"there are: {known}",
+            remedy="Build it with `plantroom artefact build`, or see `plantroom artefact list`",
+        )
 
     def verify(self, name: str) -> Artefact:
         """Hash every blob of an artefact again. Raises ArtefactError that names the blob, what was expected and what
@@ -82,7 +88,8 @@ class Layout:
         return artefact
 
     async def unpack(self, digest: str, destination: Path) -> None:
-        """Verify, then unpack read-only into `destination`, whole or not at all. Already unpacked is no work.
+        """Verify, then unpack read-only into `destination`, whole or not at all. What is there already is looked at
+        again: left as it is when it is what the layers say, else set aside and unpacked anew.
 
         Safe to call at the same time from any task or process. Survives being killed: the next call begins anew.
         Raises ArtefactError as `verify` does, PR307 for an unsafe archive, PR315 when it does not fit this machine,

@@ -24,6 +24,7 @@ from plantroom.rollout.ports import Artefacts
 from plantroom.rollout.store import Intent
 from plantroom.runtime.clock import Clock, stamp
 from plantroom.runtime.database import Database
+from plantroom.runtime.temporal import beating
 
 
 class Activities:
@@ -60,9 +61,15 @@ class Activities:
     @activity.defn(name=steps.OBSERVE)
     async def observe(self, observation: str) -> None:
         """Look at the whole platform and keep what is seen, for the plan that asked."""
+        async with beating():
+            seen = await self._seen()
+            async with self._database.transaction() as connection:
+                await store.keep_observation(connection, observation, stamp(self._clock()), seen.as_data())
+
+    async def _seen(self) -> Seen:
         platform, has = self._platform, self._platform.capabilities
         databases = Capability.DATABASES in has
-        seen = Seen(
+        return Seen(
             tuple(await platform.machines.observe() if Capability.SERVERS in has else ()),
             tuple(await platform.databases.observe_pools() if databases else ()),
             tuple(await platform.databases.observe() if databases else ()),
@@ -72,8 +79,6 @@ class Activities:
             platform.name,
             has,
         )
-        async with self._database.transaction() as connection:
-            await store.keep_observation(connection, observation, stamp(self._clock()), seen.as_data())
 
     @activity.defn(name=steps.VIEW)
     async def view(self, given: steps.ApplyStep) -> steps.ApplyView:

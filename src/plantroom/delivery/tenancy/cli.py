@@ -13,6 +13,10 @@ from plantroom.runtime.http import RemoteError
 from plantroom.runtime.terminal import Json, Session, err, out, paint, print_json, session, working
 
 _LOOK = 0.5
+_WORKER = (
+    "the worker to look at the platform: `plantroom status` shows what runs, HOME/logs/worker.log what it does, and"
+    " `up` starts one again that ended or hangs"
+)
 _MARKS = {"created": "+", "updated": "~", "deleted": "-", "refused": "!", "observed": "?"}
 
 
@@ -21,7 +25,7 @@ def plan(context: typer.Context, as_json: Json = False) -> None:
 
     Example: plantroom plan
     """
-    with working("reading the estate and looking at the platform"):
+    with working("reading the estate and looking at the platform", _WORKER):
         found = session(context).api.get("/plan")
     print_json(found) if as_json else show_plan(found)
 
@@ -37,7 +41,7 @@ def apply(
     """
     shell = session(context)
     try:
-        with working("planning again"):
+        with working("planning again", _WORKER):
             found = shell.api.post("/applies", {"digest": digest})
     except RemoteError as error:
         if error.code == "PR201" and "plan" in error.details and not as_json:
@@ -61,7 +65,7 @@ def drift(context: typer.Context, as_json: Json = False) -> None:
 
     Example: plantroom drift
     """
-    with working("looking at the platform"):
+    with working("looking at the platform", _WORKER):
         found = session(context).api.get("/drift")
     if as_json:
         print_json(found)

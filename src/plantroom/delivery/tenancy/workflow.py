@@ -13,6 +13,10 @@ with workflow.unsafe.imports_passed_through():
     from plantroom.delivery.tenancy import steps
     from plantroom.rollout.workflow import change_environment, defer
 
+_SILENCE = timedelta(seconds=10)
+"""A worker that is silent for this long while it observes is taken for dead, and another looks. Longer than what a
+large estate keeps the worker from anything else."""
+
 
 @workflow.defn(name=steps.OBSERVE_WORKFLOW)
 class Observe:
@@ -22,6 +26,7 @@ class Observe:
             steps.OBSERVE,
             observation,
             start_to_close_timeout=timedelta(minutes=5),
+            heartbeat_timeout=_SILENCE,
             retry_policy=RetryPolicy(maximum_attempts=3),
         )
         return True

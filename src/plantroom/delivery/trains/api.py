@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
+from plantroom.delivery.trains.model import NEWEST
 from plantroom.delivery.trains.service import TrainService
 from plantroom.runtime.peers import caller
 
@@ -34,7 +35,7 @@ def router(service: TrainService) -> APIRouter:
     async def trains() -> list[dict[str, Any]]:
         return await service.trains()
 
-    @routes.get("/trains/newest")
+    @routes.get(f"/trains/{NEWEST}")
     async def newest() -> dict[str, Any]:
         return await service.status(None)
 

@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from plantroom.delivery.trains.model import NEWEST
 from plantroom.runtime.terminal import Json, out, paint, print_json, print_table, print_text, session, table_of, working
 
 app = typer.Typer(no_args_is_help=True, help="Take a release to every client, ring by ring.")
@@ -143,7 +144,7 @@ def _kept(archive: dict[str, Any]) -> str:
 
 def _path(train: str | None) -> str:
     """A name is one part of the path, whatever is in it."""
-    return "/trains/newest" if train is None else f"/trains/{quote(train, safe='')}"
+    return f"/trains/{NEWEST}" if train is None else f"/trains/{quote(train, safe='')}"
 
 
 def _follow(context: typer.Context, train: str | None) -> dict[str, Any]:

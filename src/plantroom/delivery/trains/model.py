@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+NEWEST = "newest"
+"""In place of a name: the train that was started last. So no train has this name."""
+
 
 class TrainState(StrEnum):
     ROLLING = "rolling"

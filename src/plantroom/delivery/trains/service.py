@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from plantroom.delivery.trains import policy, steps, store
-from plantroom.delivery.trains.model import Asked, Train, TrainState, TrainTarget
+from plantroom.delivery.trains.model import NEWEST, Asked, Train, TrainState, TrainTarget
 from plantroom.delivery.trains.ports import AppliedEstate, Artefacts, Courier
 from plantroom.estate.changes import Status
 from plantroom.estate.effective import Place, management_of
@@ -55,6 +55,14 @@ class TrainService:
         train under way, PR705 the name is taken, PR706 the artefact does not fit an environment; ArtefactError when it
         is not whole.
         """
+        if name == NEWEST:
+            raise ReleaseError(
+                "PR705",
+                f"train {name}",
+                value="the name is taken: the newest train of all is asked for by it",
+                limit=f"any name but {NEWEST}",
+                remedy="Choose another with --train",
+            )
         estate = (await self._estate.applied()).estate
         application = _application(estate, application)
         view = await self._artefact(application, version)
@@ -118,9 +126,7 @@ class TrainService:
         async with self._database.transaction() as connection:
             train = await store.train(connection, name)
             if train is None:
-                raise ReleaseError(
-                    "PR707", f"train {name}", value="there is none", remedy="See `plantroom release list`"
-                )
+                raise _no_train(name)
             if train.state.ended:
                 raise ReleaseError(
                     "PR709",
@@ -151,7 +157,7 @@ class TrainService:
             else:
                 train = await store.train(connection, name)
             if train is None:
-                raise ReleaseError("PR707", f"train {name or ''}".strip(), value="there is none")
+                raise _no_train(name)
             targets = await store.targets(connection, train.name)
             records = await rollout_store.targets(connection)
         now = {environment: target.release for environment, (target, _) in records.items()}
@@ -325,3 +331,11 @@ def _train_data(train: Train, targets: Sequence[TrainTarget]) -> dict[str, Any]:
         "abort_by": train.abort_by,
         "over": train.state.ended,
     }
+
+
+def _no_train(name: str | None) -> ReleaseError:
+    if name is None:
+        return ReleaseError(
+            "PR707", "train", value="there is none yet", remedy="Start one with `plantroom release start VERSION`"
+        )
+    return ReleaseError("PR707", f"train {name}", value="there is none", remedy="See `plantroom release list`")

@@ -19,6 +19,7 @@ from rich.markup import escape
 
 from plantroom import bootstrap
 from plantroom.kernel.errors import EngineError
+from plantroom.runtime.beating import Pulse
 from plantroom.runtime.clock import now
 from plantroom.runtime.engines import Engines, EngineState
 from plantroom.runtime.http import Client
@@ -35,6 +36,14 @@ _RENEWAL_ROUND = 3600.0
 
 _BACK_OFF = 2.0
 """Seconds before a part that ended at once is started again."""
+
+SILENCE_S = 30.0
+"""After so long without a sign of life the worker is ended and started again. It gives one every second; on a machine
+that is out of breath it takes some seconds to give the first."""
+
+_MODULES = {"api": "plantroom.entrypoints.web", "worker": "plantroom.entrypoints.worker"}
+_GIVES_SIGNS = "worker"
+"""The one whose silence nobody would notice: what it is to do is left lying, and nothing fails."""
 
 
 def watch(settings: Settings, estate: Path) -> None:
@@ -69,6 +78,7 @@ class _Up:
     estate: Path
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     started: dict[str, float] = field(default_factory=dict)
+    pulse: Pulse | None = None
 
     async def run(self) -> None:
         stop = asyncio.Event()
@@ -103,11 +113,16 @@ class _Up:
             except Exception as error:
                 # Watching must go on whatever happens to what is watched.
                 err.print(f"[bold red]could not restart[/]: {escape(str(error))}")
-            self._keep_children(settings)
+            try:
+                self._keep_children(settings)
+            except OSError as error:
+                # A full disk, too many processes: what runs is watched all the same, and the next look tries again.
+                err.print(f"[bold red]could not restart[/]: {escape(str(error))}")
         self._end_children()
 
     def _keep_children(self, settings: Settings) -> None:
-        for name, module in (("api", "plantroom.entrypoints.web"), ("worker", "plantroom.entrypoints.worker")):
+        self._end_silent()
+        for name in _MODULES:
             child = self.children.get(name)
             if child is not None and child.poll() is None:
                 continue
@@ -115,10 +130,20 @@ class _Up:
                 if time.monotonic() - self.started[name] < _BACK_OFF:
                     continue
                 err.print(f"[yellow]restarted[/] {name} (it ended with {child.returncode})")
-            self.children[name] = self._spawn(name, module, settings)
+            self.children[name] = self._spawn(name, settings)
             self.started[name] = time.monotonic()
 
-    def _spawn(self, name: str, module: str, settings: Settings) -> subprocess.Popen[bytes]:
+    def _end_silent(self) -> None:
+        """A worker that is stopped or hangs is no help, and may hold what another could do."""
+        child = self.children.get(_GIVES_SIGNS)
+        if child is None or self.pulse is None or child.poll() is not None:
+            return
+        if self.pulse.silent_s(_LOOK * 2) > SILENCE_S:
+            err.print(f"[bold red]silent[/] {_GIVES_SIGNS} gave no sign of life for {SILENCE_S:.0f} s; ending it")
+            child.kill()
+            child.wait()
+
+    def _spawn(self, name: str, settings: Settings) -> subprocess.Popen[bytes]:
         logs = settings.home / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         given = {
@@ -128,16 +153,23 @@ class _Up:
             "PLANTROOM_HTTP_PORT": str(settings.http_port),
             "PLANTROOM_HTTPS_PORT": str(settings.https_port),
         }
-        command = [sys.executable, "-m", module, "--home", str(settings.home), "--estate", str(self.estate)]
+        command = [sys.executable, "-m", _MODULES[name], "--home", str(settings.home), "--estate", str(self.estate)]
         command += ["--parent", str(os.getpid())]
-        with (logs / f"{name}.log").open("ab") as log:
+        pulse = Pulse() if name == _GIVES_SIGNS else None
+        command += [] if pulse is None else ["--pulse", str(pulse.write)]
+        with (logs / f"{name}.log").open("ab") as log, _handed_over(pulse):
             child = subprocess.Popen(
                 command,
                 env={**os.environ, **{key: value for key, value in given.items() if value}},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                pass_fds=() if pulse is None else (pulse.write,),
             )
+        if pulse is not None:
+            if self.pulse is not None:
+                self.pulse.close()
+            self.pulse = pulse
         (settings.home / f"{name}.json").write_text(json.dumps({"pid": child.pid, "started": started_at(child.pid)}))
         return child
 
@@ -165,6 +197,20 @@ class _Up:
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
+
+
+@contextlib.contextmanager
+def _handed_over(pulse: Pulse | None) -> Iterator[None]:
+    """The child's end of a pulse is the child's alone, once it has started; neither end stays when it has not."""
+    try:
+        yield
+    except OSError:
+        if pulse is not None:
+            pulse.close()
+        raise
+    finally:
+        if pulse is not None:
+            pulse.handed_over()
 
 
 def _pid(settings: Settings, name: str) -> int | None:

@@ -1,4 +1,4 @@
-"""`python -m plantroom.entrypoints.worker --home DIR --estate DIR --parent PID`, started by `plantroom up`."""
+"""`python -m plantroom.entrypoints.worker --home DIR --estate DIR --parent PID --pulse FD`, by `plantroom up`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from plantroom import bootstrap
 from plantroom.runtime import logs
+from plantroom.runtime.beating import beat
 from plantroom.runtime.processes import bind_to_parent
 from plantroom.runtime.settings import Settings, from_environment
 from plantroom.runtime.temporal import connect, worker
@@ -22,7 +23,8 @@ is over, a checkpoint due."""
 log = logging.getLogger("plantroom.worker")
 
 
-async def run(settings: Settings, estate: Path) -> None:
+async def run(settings: Settings, estate: Path, pulse: int) -> None:
+    beating = asyncio.create_task(beat(pulse))
     core = bootstrap.core(settings, estate)
     hands = bootstrap.hands(core, bootstrap.platform(settings))
     assert settings.temporal_address is not None
@@ -42,6 +44,7 @@ async def run(settings: Settings, estate: Path) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await keeper
     await core.database.close()
+    beating.cancel()
 
 
 async def _keep(core: bootstrap.Core, hands: bootstrap.Hands) -> None:
@@ -65,10 +68,11 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--estate", type=Path, required=True)
     parser.add_argument("--parent", type=int, required=True, help="the process that this one ends with")
+    parser.add_argument("--pulse", type=int, required=True, help="the descriptor by which it gives signs of life")
     given = parser.parse_args()
     bind_to_parent(given.parent)
     logs.to_standard_error()
-    asyncio.run(run(from_environment(given.home), given.estate))
+    asyncio.run(run(from_environment(given.home), given.estate, given.pulse))
 
 
 if __name__ == "__main__":

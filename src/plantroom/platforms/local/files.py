@@ -7,6 +7,7 @@ import os
 import shutil
 import tarfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from plantroom.kernel.errors import PlatformError
@@ -23,7 +24,11 @@ class LocalFiles:
         return sorted(f"{path.parent.name}/{path.name}" for path in found if path.is_dir())
 
     async def create(self, environment: str) -> None:
-        self._store(environment).mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._store(environment).mkdir(mode=0o700, parents=True, exist_ok=True)
+        except FileNotFoundError:
+            # The client's directory went in between, with the last of its other stores.
+            self._store(environment).mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def archive(self, environment: str, destination: Path) -> None:
         store = self._store(environment)
@@ -39,11 +44,12 @@ class LocalFiles:
         # Out of the way in one step, so that a store is there whole or not at all.
         doomed = store.with_name(f".{store.name}.removed")
         await asyncio.to_thread(_discard, doomed)
-        try:
+        with suppress(FileNotFoundError):
             store.rename(doomed)
-        except FileNotFoundError:
-            return
-        await asyncio.to_thread(_discard, doomed)
+            await asyncio.to_thread(_discard, doomed)
+        # The client's own, once nothing of it is left.
+        with suppress(OSError):
+            store.parent.rmdir()
 
     def variables(self, environment: str) -> Mapping[str, str]:
         return {"FILE_STORE": str(self._store(environment))}

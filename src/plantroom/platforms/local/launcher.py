@@ -1,21 +1,25 @@
 """Becomes an instance: `python -I -S launcher.py INSTANCE_FILE SUPERVISOR_PID_FILE`, run by a server's supervisor.
 
-Imports nothing of Plantroom and little else, since every start of every instance waits for it. It
+Imports nothing of Plantroom but one file, and little else, since every start of every instance waits for it. It
 
 1. has the kernel end the instance when the supervisor ends: a supervisor does not take back the children of the one
    before it, which would serve on as orphans and hold their ports;
-2. reads secrets, here and nowhere else, so that no file and no other process holds their values;
-3. builds the environment from nothing: an instance does not inherit what the server knows for other clients;
-4. replaces `{port}`, `{app}` and `{python}`, and becomes the command.
+2. looks whether the unpacked artefact is still what was unpacked: a supervisor starts an instance again by itself;
+3. reads secrets, here and nowhere else, so that no file and no other process holds their values;
+4. builds the environment from nothing: an instance does not inherit what the server knows for other clients;
+5. replaces `{port}`, `{app}` and `{python}`, and becomes the command.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import importlib.machinery
 import json
 import os
 import signal
 import sys
+import types
 from typing import Any, NoReturn
 
 EXIT_CONFIG = 78
@@ -45,12 +49,26 @@ def bind_to_supervisor(pid_file: str) -> None:
             fail("the supervisor that started this instance has ended")
 
 
+def look_at(app: str) -> None:
+    """By the list that lies beside it."""
+    path = os.path.join(os.path.dirname(__file__), "..", "..", "runtime", "tree.py")
+    tree = importlib.machinery.SourceFileLoader("tree", path)
+    module = types.ModuleType("tree")
+    tree.exec_module(module)
+    wrong = module.difference(app, module.list_of(app))
+    if wrong is not None:
+        fail(f"the artefact in {app} was altered: {wrong}; starting it by an apply or a release unpacks it anew")
+
+
 def secret(name: str, reference: dict[str, str | None]) -> str:
     """The value, without the line end that editors put at the end of a file."""
     variable, path = reference.get("env"), reference.get("file")
     if variable is not None:
         if variable not in os.environ:
-            fail(f"secret {name}: the server has no environment variable {variable}")
+            fail(
+                f"secret {name}: there is no environment variable {variable}; start `plantroom up` with it and apply"
+                " again, or give the secret by a file"
+            )
         return os.environ[variable]
     try:
         with open(str(path), encoding="utf-8") as file:
@@ -65,6 +83,7 @@ def main(instance_file: str, pid_file: str) -> None:
         instance: dict[str, Any] = json.load(file)
     # The interpreter below the virtual environment, so that an artefact stands on its own libraries, not on ours.
     python: str = getattr(sys, "_base_executable", "") or sys.executable
+    look_at(instance["app"])
     known = {"{port}": str(instance["port"]), "{app}": instance["app"], "{python}": python}
 
     def replaced(text: str) -> str:
@@ -73,12 +92,14 @@ def main(instance_file: str, pid_file: str) -> None:
         return text
 
     environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"  # into a tree in which nothing is to be added
     environment.update({name: replaced(value) for name, value in instance["variables"].items()})
     if instance["port"]:
         environment["PORT"] = str(instance["port"])
     environment.update({name: secret(name, reference) for name, reference in instance["secrets"].items()})
     command = [replaced(argument) for argument in instance["process"]["command"]]
-    with open(instance["starts"], "ab") as starts:
+    # A disk that is full shall keep nobody from coming back: then this start is not counted.
+    with contextlib.suppress(OSError), open(instance["starts"], "ab") as starts:
         starts.write(b".")
     directory = os.path.join(instance["app"], environment.pop("PLANTROOM_WORKDIR", ""))
     try:

@@ -3,7 +3,7 @@
 home/servers/<name>/server.json        what was declared; without it the server is being destroyed
 home/servers/<name>/supervisord.conf   and .pid; its process record is supervisor.json
 home/servers/<name>/instances/         <id>.json, <id>.conf and <id>.starts of each instance
-home/servers/<name>/artefacts/         unpacked once per server, read-only
+home/servers/<name>/artefacts/         unpacked once per server, read-only, each with the list of its files
 home/servers/<name>/logs/              of the supervisor and of every instance, rotated
 """
 
@@ -72,8 +72,9 @@ class Server:
         except supervision.Away:
             pass
         records.write_text(self.directory / "supervisord.conf", supervision.server_config(self.directory, self.socket))
-        command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self.directory / "supervisord.conf")]
-        # The environment of whoever starts a server is where that server's secrets are read from.
+        command = [sys.executable, "-m", supervision.SUPERVISED, "-c", str(self.directory / "supervisord.conf")]
+        # The environment of whoever starts a server is where its secrets are read from, until a start of an instance
+        # brings newer ones.
         self._daemon.spawn(
             command, log=self.directory / "logs" / "supervisord.out", env=dict(os.environ), cwd=self.directory
         )

@@ -1,4 +1,8 @@
-"""What a server's supervisor is asked beyond its own commands, loaded into it as an RPC interface of its own.
+"""A server's supervisor: Supervisor itself, as it must be here, and what it is asked beyond its own commands.
+
+`python -m plantroom.platforms.local.supervised -c FILE` is `supervisord` that goes on when its logs cannot be written.
+Left alone it ends of an error in its own log, and all instances of the server end with it: a full disk would take
+down every client.
 
 Supervisor takes a new program only by reading every program's file again, which on a server with many instances costs
 more than all else in a start. `plantroom.start` reads the one file that is new, and `plantroom.end` stops and forgets
@@ -7,8 +11,12 @@ in one question. Source: Supervisor's documentation, "Extending Supervisor's XML
 
 from __future__ import annotations
 
+import base64
+import os
+from contextlib import suppress
 from typing import Any
 
+from supervisor import loggers, supervisord
 from supervisor.options import UnhosedConfigParser
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.states import RUNNING_STATES, STOPPED_STATES, ProcessStates
@@ -22,13 +30,16 @@ class Instances:
         self._supervisord = supervisord
         self._own = SupervisorNamespaceRPCInterface(supervisord)
 
-    def start(self, name: str, conf: str) -> int:
+    def start(self, name: str, conf: str, variables: dict[str, str]) -> int:
         """Take the program of this name from its file unless it is known, start it unless it runs; its state.
 
         @param string name The program
         @param string conf The file that declares it
+        @param struct variables What its secrets are read from, by name, in base64; kept in memory alone
         @return int state Its code in supervisor/states.py
         """
+        for variable, value in variables.items():
+            os.environb[os.fsencode(variable)] = base64.b64decode(value)
         if name not in self._supervisord.process_groups:
             options = self._supervisord.options
             parser = UnhosedConfigParser()
@@ -40,7 +51,9 @@ class Instances:
         process = self._process(name)
         if process is None:
             raise RPCError(Faults.BAD_NAME, name)
-        if process.get_state() not in RUNNING_STATES:
+        if process.get_state() == ProcessStates.BACKOFF:
+            process.delay = 0  # what kept it from running may be mended: it is tried at once, by the supervisor itself
+        elif process.get_state() not in RUNNING_STATES:
             self._own.startProcess(name, False)
         return int(process.get_state())
 
@@ -70,3 +83,32 @@ class Instances:
 def make(supervisord: Any, **_config: str) -> Instances:
     """The factory that a server's configuration names."""
     return Instances(supervisord)
+
+
+def keep_on_without_logs() -> None:
+    """Lines that cannot be written are lost; the next one that can be is in the log again."""
+    close, roll_over = loggers.FileHandler.close, loggers.RotatingFileHandler.doRollover
+
+    def lose(handler: Any) -> None:
+        """By default it is told on standard error, which is a file on the same disk."""
+
+    def close_all_the_same(handler: Any) -> None:
+        with suppress(OSError):
+            close(handler)
+        handler.closed = True
+
+    def roll_over_if_possible(handler: Any) -> None:
+        with suppress(OSError, ValueError):
+            roll_over(handler)
+        if handler.stream.closed:
+            with suppress(OSError):
+                handler.stream = open(handler.baseFilename, "ab")  # noqa: SIM115 - it is the handler's
+
+    loggers.Handler.handleError = lose
+    loggers.FileHandler.close = close_all_the_same
+    loggers.RotatingFileHandler.doRollover = roll_over_if_possible
+
+
+if __name__ == "__main__":
+    keep_on_without_logs()
+    supervisord.main()

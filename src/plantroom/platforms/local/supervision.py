@@ -26,8 +26,8 @@ whose database is away for a minute would be given up."""
 BAD_NAME = 10
 """The supervisor's code for a program that it does not know (supervisor/xmlrpc.py)."""
 
-_OWN_COMMANDS = "plantroom.platforms.local.supervised:make"
-"""By name, since importing it would bring the whole supervisor in here."""
+SUPERVISED = "plantroom.platforms.local.supervised"
+"""What runs as a server's supervisor. By name, since importing it would bring the whole supervisor in here."""
 
 
 class ProcessState(IntEnum):
@@ -68,7 +68,7 @@ chmod = 0600
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
 [rpcinterface:plantroom]
-supervisor.rpcinterface_factory = {_OWN_COMMANDS}
+supervisor.rpcinterface_factory = {SUPERVISED}:make
 
 [supervisord]
 nodaemon = true

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import os
 import re
 import ssl
 import sys
@@ -62,7 +64,8 @@ class LocalWorkloads:
             there = records.read(server.instances / f"{spec.id}.json")
             # Written before its supervisor hears of it, and removed after it has forgotten it.
             state = None if there is None else await self._state(server, spec.id)
-            if there is not None and state not in (None, *ENDED):
+            # One that ends again and again is looked at anew: its artefact may have been altered.
+            if there is not None and state not in (None, ProcessState.BACKOFF, *ENDED):
                 return _seen(there, state, server)
             app = server.directory / "artefacts" / spec.artefact.replace(":", "-")
             try:
@@ -73,7 +76,7 @@ class LocalWorkloads:
             records.write(server.instances / f"{spec.id}.json", record)
             conf = server.instances / f"{spec.id}.conf"
             records.write_text(conf, _config(spec, server))
-            return _seen(record, await self._run(server, spec.id, conf), server)
+            return _seen(record, await self._run(server, spec, conf), server)
 
     async def stop(self, instance: str) -> None:
         for server, record in self._find(instance):
@@ -128,15 +131,15 @@ class LocalWorkloads:
                 return None
             raise PlatformError("PR404", f"instance {instance}", value=str(fault)) from fault
 
-    async def _run(self, server: Server, instance: str, conf: Path) -> ProcessState:
+    async def _run(self, server: Server, spec: InstanceSpec, conf: Path) -> ProcessState:
         try:
-            return ProcessState(await server.call("plantroom.start", instance, str(conf)))
+            return ProcessState(await server.call("plantroom.start", spec.id, str(conf), _variables(spec)))
         except Away as error:
             raise PlatformError(
                 "PR404", f"server {server.name}", value="its supervisor does not answer", remedy="It will be revived"
             ) from error
         except SupervisorFault as fault:
-            raise PlatformError("PR405", f"instance {instance}", value=str(fault)) from fault
+            raise PlatformError("PR405", f"instance {spec.id}", value=str(fault)) from fault
 
     async def _end(self, server: Server, instance: str, grace_s: int) -> None:
         deadline = time.monotonic() + max(1, grace_s) + STOP_MARGIN_S
@@ -192,6 +195,17 @@ def _ended(server: Server, instance: str, why: str) -> str:
         last = []
     said = [line.removeprefix(launcher.SAYS) for line in last if line.startswith(launcher.SAYS)]
     return f"{why}: {said[0]}" if said else f"{why}; its log is {log}"
+
+
+def _variables(spec: InstanceSpec) -> dict[str, str]:
+    """What the instance's secrets are read from and is in the environment here, in base64. Its server was started with
+    an older one maybe; it hears of them over its own socket, so that their values are in no file."""
+    names = {reference.env for reference in spec.secrets.values()}
+    return {
+        name: base64.b64encode(os.environb[key]).decode()
+        for name in names
+        if name and (key := name.encode()) in os.environb
+    }
 
 
 def _config(spec: InstanceSpec, server: Server) -> str:
