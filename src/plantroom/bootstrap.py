@@ -57,7 +57,7 @@ def migrations(settings: Settings) -> Migrations:
 
 
 def artefacts(settings: Settings) -> Artefacts:
-    return Artefacts(settings.home / "artefacts")
+    return Artefacts(settings.home / "artefacts", migrations(settings))
 
 
 def core(

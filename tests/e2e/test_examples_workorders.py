@@ -28,10 +28,12 @@ import httpx
 import psycopg
 import pytest
 
+from plantroom import bootstrap
 from plantroom.delivery.artefacts.model import Artefact
 from plantroom.delivery.artefacts.policy import scripts_due
 from plantroom.delivery.artefacts.service import Artefacts
 from plantroom.platforms.contract import ScriptSeen
+from plantroom.runtime.settings import Settings
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "workorders"
 RELEASES = ("1.0", "1.1", "1.2")
@@ -121,9 +123,9 @@ class Unpacked:
 
 
 @pytest.fixture(scope="module")
-def releases(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Unpacked]:
+def releases(tmp_path_factory: pytest.TempPathFactory, short_dir: Path) -> Mapping[str, Unpacked]:
     home = tmp_path_factory.mktemp("artefacts")
-    artefacts = Artefacts(home / "layout")
+    artefacts = Artefacts(home / "layout", bootstrap.migrations(Settings(home=short_dir)))
     found = {}
     for version in RELEASES:
         artefact = artefacts.build(EXAMPLE / "releases" / version)

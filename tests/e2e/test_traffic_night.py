@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from tests.house import House
 
-from plantroom.delivery.artefacts.service import Artefacts
+from plantroom import bootstrap
 from plantroom.platforms.contract import DatabaseSpec
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -32,7 +32,7 @@ def house() -> Iterator[House]:
         for path in (EXAMPLES / "workorders" / "estate").glob("*.yaml"):
             (made.estate / path.name).write_text(path.read_text().replace("YOUR-ACCOUNT", getpass.getuser()))
         for version in ("1.0", "1.1"):
-            Artefacts(made.home / "artefacts").build(EXAMPLES / "workorders" / "releases" / version)
+            bootstrap.artefacts(made.settings()).build(EXAMPLES / "workorders" / "releases" / version)
         made.up()
         made.apply()
         yield made
