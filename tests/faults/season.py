@@ -144,7 +144,8 @@ class Season:
             assert {one.instance for one in members} == {one.id for one in there if one.process == "web"}
             assert all(one.admission is Admission.ADMITTED and one.up for one in members), members
             assert self.house.get(client)[1]["x-release"] == release
-        assert self.house.rows("SELECT * FROM drain_lease") == []
+        leases = self.house.rows("SELECT * FROM drain_lease")
+        assert leases == [], leases
         assert self.house.rows("SELECT * FROM change WHERE state = 'open'") == []
 
 
@@ -270,4 +271,5 @@ class SeasonOfKills:
         begun = {key for key, phase in steps if phase == "intent"}
         ended = {key for key, phase in steps if phase == "outcome"}
         # An apply and a train begin with an intent, and end with an outcome of their last step.
-        assert {key for key in begun - ended if not key.startswith(("apply:", "train:"))} == set()
+        open_ = {key for key in begun - ended if not key.startswith(("apply:", "train:"))}
+        assert open_ == set(), open_

@@ -24,7 +24,7 @@ REMEDY = "Use a --home outside of /root"
 @pytest.fixture
 def as_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever runs the tests, PostgreSQL would run as `nobody`."""
-    monkeypatch.setattr(postgres, "_account", lambda: "nobody")
+    monkeypatch.setattr(postgres, "account", lambda: "nobody")
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_out_of_reach_is_what_lies_below_a_closed_directory(home: Path, closed: 
 def test_nothing_is_out_of_reach_of_whoever_runs_postgresql_himself(
     closed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "_account", lambda: None)
+    monkeypatch.setattr(postgres, "account", lambda: None)
     assert out_of_reach(closed) is None
 
 

@@ -38,6 +38,9 @@ AGAIN = RetryPolicy(
 _ONCE = RetryPolicy(maximum_attempts=1)
 """For what `_patiently` tries again: Temporal's own bounds count the time in which no worker is there, too."""
 
+_FAILED = (ActivityError, ApplicationError)
+"""How an activity's failure arrives: a local one that is tried only once brings its own error, without a wrapping."""
+
 _LOOK_AGAIN = 2
 """Seconds between two attempts at a step for which patience has run out once already."""
 
@@ -83,14 +86,14 @@ async def defer(activity: str, given: Any, result: type[T]) -> T:
                 retry_policy=AGAIN,
             )
             return found
-        except ActivityError as error:
-            if is_cancelled_exception(error) or getattr(error.cause, "non_retryable", False):
+        except _FAILED as error:
+            if _for_good(error):
                 raise
             await asyncio.sleep(_LOOK_AGAIN)
 
 
 async def _patiently(attempt: Callable[[], Awaitable[T]], limit: timedelta) -> T:
-    """What `attempt` brings, tried again until patience runs out; the ActivityError of the last time then.
+    """What `attempt` brings, tried again until patience runs out; the failure of the last time then.
 
     Only failures of its own use patience up, each by the time that it was really tried for. That no worker is there, or
     that one ends in the middle, is nobody's failure, however long it lasts. `limit` is the activity's start-to-close.
@@ -100,16 +103,25 @@ async def _patiently(attempt: Callable[[], Awaitable[T]], limit: timedelta) -> T
     while True:
         try:
             return await attempt()
-        except ActivityError as error:
-            if is_cancelled_exception(error) or getattr(error.cause, "non_retryable", False):
+        except _FAILED as error:
+            if _for_good(error):
                 raise
-            took = _tried(error.cause, limit)
+            took = _tried(_cause(error), limit)
             if took is not None:
                 tried += took + pause
             if tried >= steps.PATIENCE:
                 raise
         await asyncio.sleep(pause.total_seconds())
         pause = min(pause * AGAIN.backoff_coefficient, longest)
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    return error.cause if isinstance(error, ActivityError) else error
+
+
+def _for_good(error: BaseException) -> bool:
+    """Whether trying again would be wrong or in vain."""
+    return is_cancelled_exception(error) or getattr(_cause(error), "non_retryable", False)
 
 
 def _tried(cause: BaseException | None, limit: timedelta) -> timedelta | None:
@@ -146,11 +158,12 @@ class EnvironmentChange:
             if not view.done:
                 return view.why
             return await self._all(_steps(view), change, direction)
-        except ActivityError as error:
+        except _FAILED as error:
             if is_cancelled_exception(error):
                 raise
             # Tried for as long as patience allows: it is not known what is the matter, so nothing more is done.
-            return f"{error.activity_type} did not end: {error.cause or error}"
+            what = error.activity_type if isinstance(error, ActivityError) else steps.RUN
+            return f"{what} did not end: {_cause(error) or error}"
 
     async def _all(self, todo: list[steps.Step], change: str, direction: Direction) -> str:
         """Every step in order: the short ones that follow each other as one activity, what lasts by itself. Why it
