@@ -153,5 +153,11 @@ def test_a_lock_is_brief_when_nothing_is_read_or_written_under_it(ground: Ground
     assert False in long
 
 
+def test_rows_that_go_after_a_statement_that_fails_are_seen(ground: Ground) -> None:
+    sql = "ALTER TABLE item ADD COLUMN x integer NOT NULL; CREATE INDEX i ON item (x); DROP TABLE plain"
+    hazards = found(ground, sql)
+    assert [(one.statement, one.kind) for one in hazards if one.kind in (FAILS, LOSES)] == [(0, FAILS), (2, LOSES)]
+
+
 def test_the_table_is_long_enough() -> None:
     assert len({case.sql for case in CASES}) >= 40

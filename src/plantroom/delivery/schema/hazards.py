@@ -52,16 +52,20 @@ class _Relation:
 
 
 def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Measured:
-    """On a copy of `start` with rows in it. A statement that fails there is a hazard of its own, and ends it."""
+    """On a copy of `start` with rows in it. A statement that fails there is a hazard of its own; the others are tried
+    all the same, since what comes after it may lose rows."""
     ground.create(MEASURE, start)
     found: list[Hazard] = []
+    stumbled = False
     with ground.session(MEASURE) as session:
         before = first = seeds.sow(session.owner)
         for number, one in enumerate(statements):
             hazards, failed = _statement(session, number, one)
             if failed:
-                found += hazards
-                break
+                # What fails after another has failed may only want what that one would have made.
+                found += [] if stumbled else hazards
+                stumbled = True
+                continue
             after = seeds.look(session.owner)
             gone, changed = seeds.lost(before, after)
             hazards += [Hazard(HazardClass.LOSES_DATA, number, name, "its rows go") for name in gone]
