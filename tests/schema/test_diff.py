@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from plantroom.delivery.schema.ground import Ground
+from plantroom.delivery.schema.statements import split
 from plantroom.runtime.processes import wait_until
 from plantroom.runtime.scratch import Scratch
 
@@ -184,6 +186,27 @@ def test_sql_of_others_is_no_superusers(home: Path) -> None:
     ended = run(home, str(home / "old.sql"), str(home / "new.sql"), "--json")
     assert json.loads(ended.stdout)["error"]["code"] == "PR001"
     assert not sign.exists()
+
+
+@pytest.mark.parametrize(
+    "grab",
+    [
+        "GRANT pg_execute_server_program TO plantroom_owner",
+        'GRANT pg_execute_server_program, "a ON b" TO plantroom_owner',
+        "ALTER ROLE plantroom_owner SUPERUSER /* OWNER TO x */",
+        "ALTER SYSTEM SET archive_command = 'x OWNER TO y'",
+        "ALTER FUNCTION own() OWNER TO plantroom",
+        "CREATE CAST (integer AS text) WITHOUT FUNCTION",
+        "GRANT EXECUTE ON FUNCTION pg_read_file(text) TO plantroom_owner",
+        "CREATE EXTENSION file_fdw; CREATE SERVER f FOREIGN DATA WRAPPER file_fdw;"
+        " CREATE FOREIGN TABLE t (a text) SERVER f OPTIONS (program 'true')",
+    ],
+)
+def test_nobody_gets_more_than_the_owner_has(ground: Ground, grab: str) -> None:
+    ground.create("grabbed")
+    own = "CREATE FUNCTION own() RETURNS integer LANGUAGE sql SECURITY DEFINER AS $$ SELECT 1 $$;"
+    failed = ground.load("grabbed", split(own + grab))
+    assert [one.state for one in failed] in (["42501"], ["0LP01"], ["42939"]), failed
 
 
 def test_nothing_is_left_when_it_is_killed(home: Path) -> None:

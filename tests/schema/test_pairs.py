@@ -43,7 +43,12 @@ NO_WAY = {
     "domain-default-in-generated-and-view ->",
     "domain-default-in-generated-and-view <-",
     "foreign-table-as-partition-and-view ->",
-    # Only a superuser makes a leakproof function.
+    # Only a superuser reads files of the server, and makes a leakproof function.
+    "foreign-file-table ->",
+    "foreign-file-table <-",
+    "foreign-table-columns-and-options ->",
+    "foreign-table-columns-and-options <-",
+    "foreign-table-as-partition-and-view <-",
     "function-attributes ->",
     "function-attributes <-",
 }

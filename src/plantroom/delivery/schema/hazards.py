@@ -96,6 +96,8 @@ def _statement(session: Session, number: int, one: Statement) -> tuple[list[Haza
         connection.execute("COMMIT")
     except psycopg.Error as error:
         return [_fails(number, str(error))], True
+    if one.privileged:
+        session.let_in()
     return found, False
 
 

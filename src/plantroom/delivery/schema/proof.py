@@ -64,4 +64,6 @@ def run(session: Session, script: Script) -> Failure | None:
             failure = session.try_on(connection, Statement("COMMIT"))
             if failure is not None:
                 return failure
+        if group[0].privileged:
+            session.let_in()
     return None
