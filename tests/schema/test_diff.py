@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from plantroom.delivery.schema.ground import Ground
+from plantroom.delivery.schema.model import Failure, Statement
 from plantroom.delivery.schema.statements import split
 from plantroom.runtime.processes import wait_until
 from plantroom.runtime.scratch import Scratch
@@ -207,6 +208,37 @@ def test_nobody_gets_more_than_the_owner_has(ground: Ground, grab: str) -> None:
     own = "CREATE FUNCTION own() RETURNS integer LANGUAGE sql SECURITY DEFINER AS $$ SELECT 1 $$;"
     failed = ground.load("grabbed", split(own + grab))
     assert [one.state for one in failed] in (["42501"], ["0LP01"], ["42939"]), failed
+
+
+def test_a_trigger_on_login_is_not_run_by_whoever_dumps(ground: Ground) -> None:
+    ground.create("login")
+    failed = ground.load(
+        "login",
+        split("""
+            CREATE FUNCTION grab() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF current_user = 'plantroom' THEN ALTER ROLE plantroom_owner SUPERUSER; END IF;
+            END $$;
+            CREATE EVENT TRIGGER grab ON login EXECUTE FUNCTION grab();
+        """),
+    )
+    assert failed == []
+    assert any(one.kind == "EVENT TRIGGER" for one in ground.dump("login"))
+    ground.fingerprint("login")
+    assert not superuser(ground, "login")
+
+
+def test_a_superuser_runs_one_statement_and_no_more(ground: Ground) -> None:
+    ground.create("one")
+    with ground.session("one") as session:
+        done = session.run(Statement("CREATE EXTENSION citext; ALTER ROLE plantroom_owner SUPERUSER"))
+    assert isinstance(done, Failure)
+    assert not superuser(ground, "one")
+
+
+def superuser(ground: Ground, name: str) -> bool:
+    with ground.session(name) as session:
+        found = session.owner.execute("SELECT rolsuper FROM pg_roles WHERE rolname = 'plantroom_owner'").fetchone()
+    return found is not None and bool(found[0])
 
 
 def test_nothing_is_left_when_it_is_killed(home: Path) -> None:

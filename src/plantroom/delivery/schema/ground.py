@@ -35,6 +35,7 @@ _PRIVILEGED = re.compile(
 )
 """What is run by a superuser when the owner may not. None of it runs code of its author's, gives the owner more than it
 has, or makes a function the superuser's: no roles, no grants, no foreign tables, one property at a time."""
+_EVENT_TRIGGER = re.compile(r"(CREATE|ALTER)\s+EVENT\s+TRIGGER\s", re.IGNORECASE)
 _NOBODY = frozenset({SUPERUSER, "current_user", "session_user", "current_role"})
 """To whom nothing is given by the superuser: all of these would be itself."""
 _NO_ROLE = re.compile(r'role "(.+)" does not exist')
@@ -56,6 +57,9 @@ class Ground:
         self._scratch = scratch
         self._admin: Connection = psycopg.connect(scratch.url(SUPERUSER, "postgres"), autocommit=True)
         self.version = self._admin.info.server_version // 10000
+        if self.version >= 17:
+            # However it connects: one on login would be run by whoever dumps the database.
+            self._admin.execute(f"ALTER ROLE {SUPERUSER} SET event_triggers = off")
         # Rows are sown without asking triggers and references.
         self._admin.execute(f"GRANT SET ON PARAMETER session_replication_role TO {OWNER}")
 
@@ -81,8 +85,6 @@ class Ground:
 
     def connect(self, name: str, role: str) -> Connection:
         options = "-c check_function_bodies=off -c client_min_messages=error"
-        if role == SUPERUSER and self.version >= 17:
-            options += " -c event_triggers=off"
         return psycopg.connect(self.url(name, role), autocommit=True, options=options)
 
     def dump(self, name: str) -> list[Entry]:
@@ -212,7 +214,7 @@ class Session:
         if failure.state == _DUPLICATE_OBJECT and _ROLE.match(body):
             return statement
         outside = self.owner.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-        if failure.state == _DENIED and _may_be_privileged(body) and outside:
+        if failure.state == _DENIED and _may_be_privileged(body, self._ground.version) and outside:
             path = self._path()
             self.superuser.execute("SELECT set_config('search_path', %s, false)", (path,))
             again = self.try_on(self.superuser, statement)
@@ -230,7 +232,8 @@ class Session:
 
     def try_on(self, connection: Connection, statement: Statement) -> Failure | None:
         try:
-            connection.execute(statement.sql.encode(), prepare=False)
+            # For the superuser one statement and no more, by the protocol and not by how the text was split.
+            connection.execute(statement.sql.encode(), prepare=False, binary=connection is self._super)
         except psycopg.Error as error:
             return Failure(statement, error.sqlstate or "", str(error).strip())
         return None
@@ -245,7 +248,10 @@ class Session:
         return path
 
 
-def _may_be_privileged(body: str) -> bool:
+def _may_be_privileged(body: str, version: int) -> bool:
+    if version < 17 and _EVENT_TRIGGER.match(body):
+        # They cannot be turned off there, and would be run by the superuser.
+        return False
     match = _PRIVILEGED.match(body)
     return match is not None and (match["owner"] or "").strip('"').lower() not in _NOBODY
 
