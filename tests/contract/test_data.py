@@ -10,7 +10,7 @@ import pytest
 from tests.contract.workshop import POOL, database, environment, script, spoil
 
 from plantroom.kernel.errors import PlatformError
-from plantroom.platforms.contract import DatabasePoolSpec, DatabaseSeen, DatabaseSpec, Platform, ScriptSeen
+from plantroom.platforms.contract import DatabasePoolSpec, DatabaseSeen, DatabaseSpec, Limits, Platform, ScriptSeen
 
 
 async def _scripts(platform: Platform, name: str) -> tuple[ScriptSeen, ...] | None:
@@ -39,7 +39,7 @@ async def test_a_database_is_made_and_dropped_once(platform: Platform) -> None:
 async def test_what_opens_a_database_is_seen_and_put_right(platform: Platform) -> None:
     name = environment()
     await platform.databases.create(database(name))
-    await platform.databases.apply(database(name), script("1.0", "CREATE TABLE note (id int)"), 1000)
+    await platform.databases.apply(database(name), script("1.0", "CREATE TABLE note (id int)"), Limits(1000))
 
     async def seen() -> DatabaseSeen:
         return next(one for one in await platform.databases.observe() if one.environment == name)
@@ -62,7 +62,7 @@ async def test_one_database_says_which_scripts_it_has(platform: Platform) -> Non
     await platform.databases.create(database(name))
     assert list(await platform.databases.scripts(database(name))) == []
     one = script("1.0", "CREATE TABLE notes (id int)")
-    await platform.databases.apply(database(name), one, 1000)
+    await platform.databases.apply(database(name), one, Limits(1000))
     assert tuple(await platform.databases.scripts(database(name))) == await _scripts(platform, name)
     assert [seen.sha256 for seen in await platform.databases.scripts(database(name))] == [one.sha256]
 
@@ -78,15 +78,15 @@ async def test_a_script_runs_once_and_is_recorded_in_order(platform: Platform) -
     name = environment()
     await platform.databases.create(database(name))
     first, second = script("1.9", "CREATE TABLE one (id int)"), script("1.10", "CREATE TABLE two (id int)")
-    assert await platform.databases.apply(database(name), first, 1000)
-    assert await platform.databases.apply(database(name), second, 1000)
-    assert not await platform.databases.apply(database(name), first, 1000)
+    assert await platform.databases.apply(database(name), first, Limits(1000))
+    assert await platform.databases.apply(database(name), second, Limits(1000))
+    assert not await platform.databases.apply(database(name), first, Limits(1000))
     assert await _scripts(platform, name) == (
         ScriptSeen("1.9", first.sha256),
         ScriptSeen("1.10", second.sha256),
     )
     with pytest.raises(PlatformError) as caught:
-        await platform.databases.apply(database(name), script("1.9", "SELECT 1"), 1000)
+        await platform.databases.apply(database(name), script("1.9", "SELECT 1"), Limits(1000))
     assert caught.value.code == "PR402"
     # Making it again does not make it anew.
     await platform.databases.create(database(name))
@@ -96,7 +96,7 @@ async def test_a_script_runs_once_and_is_recorded_in_order(platform: Platform) -
 
 async def test_a_script_needs_its_database(platform: Platform) -> None:
     with pytest.raises(PlatformError) as caught:
-        await platform.databases.apply(database(environment()), script("1.0", "SELECT 1"), 1000)
+        await platform.databases.apply(database(environment()), script("1.0", "SELECT 1"), Limits(1000))
     assert caught.value.code == "PR401"
 
 

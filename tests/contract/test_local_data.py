@@ -14,7 +14,7 @@ from tests.contract.conftest import Home
 from tests.contract.workshop import POOL, database, environment, script, superuser, until
 
 from plantroom.kernel.errors import PlatformError
-from plantroom.platforms.contract import DatabasePoolSpec, DatabaseSpec
+from plantroom.platforms.contract import DatabasePoolSpec, DatabaseSpec, Limits
 from plantroom.platforms.local.databases import LONGEST_NAME, database_name
 from plantroom.platforms.local.files import LocalFiles
 from plantroom.platforms.local.platform import LocalPlatform
@@ -62,19 +62,19 @@ async def test_a_script_cannot_leave_its_role_or_its_transaction(local: LocalPla
     name = environment()
     await local.databases.create(database(name))
     with pytest.raises(PlatformError) as caught:
-        await local.databases.apply(database(name), script("1.0", evil), 1000)
+        await local.databases.apply(database(name), script("1.0", evil), Limits(1000))
     assert caught.value.code == "PR405"
     with psycopg.connect(_address(local, name)) as connection:
         assert connection.execute("SELECT to_regclass('public.half')").fetchone() == (None,)
         assert connection.execute("SELECT count(*) FROM pg_roles WHERE rolname = 'intruder'").fetchone() == (0,)
-    assert await local.databases.apply(database(name), script("1.0", "CREATE TABLE whole (id int)"), 1000)
+    assert await local.databases.apply(database(name), script("1.0", "CREATE TABLE whole (id int)"), Limits(1000))
 
 
 async def test_what_a_script_makes_belongs_to_the_role(local: LocalPlatform) -> None:
     name = environment()
     await local.databases.create(database(name))
     sql = "CREATE TABLE note (id int); INSERT INTO note VALUES (7); CREATE INDEX ON note (id);"
-    await local.databases.apply(database(name), script("1.0", sql), 1000)
+    await local.databases.apply(database(name), script("1.0", sql), Limits(1000))
     with psycopg.connect(_address(local, name)) as connection:
         assert connection.execute("SELECT id FROM note").fetchone() == (7,)
         connection.execute("ALTER TABLE note ADD COLUMN more text")
@@ -83,21 +83,21 @@ async def test_what_a_script_makes_belongs_to_the_role(local: LocalPlatform) -> 
 async def test_a_script_waits_for_a_lock_and_no_longer(local: LocalPlatform) -> None:
     name = environment()
     await local.databases.create(database(name))
-    await local.databases.apply(database(name), script("1.0", "CREATE TABLE note (id int)"), 1000)
+    await local.databases.apply(database(name), script("1.0", "CREATE TABLE note (id int)"), Limits(1000))
     change = script("1.1", "ALTER TABLE note ADD COLUMN more text")
     with psycopg.connect(_address(local, name)) as reader:
         reader.execute("SELECT * FROM note")
         with pytest.raises(PlatformError) as caught:
-            await local.databases.apply(database(name), change, 100)
+            await local.databases.apply(database(name), change, Limits(100))
         assert caught.value.code == "PR403"
-    assert await local.databases.apply(database(name), change, 1000)
+    assert await local.databases.apply(database(name), change, Limits(1000))
 
 
 async def test_the_same_script_twice_at_once_runs_once(local: LocalPlatform, home: Home) -> None:
     name = environment()
     await local.databases.create(database(name))
     slow = script("1.0", "CREATE TABLE note (id int); SELECT pg_sleep(0.2)")
-    ran = await asyncio.gather(*(home.platform().databases.apply(database(name), slow, 5000) for _ in range(4)))
+    ran = await asyncio.gather(*(home.platform().databases.apply(database(name), slow, Limits(5000)) for _ in range(4)))
     assert sorted(ran) == [False, False, False, True]
 
 
@@ -188,7 +188,7 @@ async def test_a_dump_can_be_restored(local: LocalPlatform, tmp_path: Path) -> N
     name, copy = environment(), environment()
     await local.databases.create(database(name))
     sql = "CREATE TABLE note (id int); INSERT INTO note SELECT generate_series(1, 1000)"
-    await local.databases.apply(database(name), script("1.0", sql), 1000)
+    await local.databases.apply(database(name), script("1.0", sql), Limits(1000))
     await local.databases.dump(database(name), tmp_path / "final.dump")
     await local.databases.create(database(copy))
     cluster = local.databases.pools()[0].cluster
@@ -208,7 +208,7 @@ async def test_a_pool_that_was_killed_comes_back_with_its_data(new_home: Home) -
     name = environment()
     await platform.databases.create(database(name))
     done = script("1.0", "CREATE TABLE note (id int)")
-    await platform.databases.apply(database(name), done, 1000)
+    await platform.databases.apply(database(name), done, Limits(1000))
     pid = next(one.pid for one in platform.engines() if one.name == f"pool {POOL}")
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
@@ -218,7 +218,7 @@ async def test_a_pool_that_was_killed_comes_back_with_its_data(new_home: Home) -
 
     await until(noticed)
     assert await platform.databases.revive() == [f"database pool {POOL}"]
-    assert not await platform.databases.apply(database(name), done, 1000)
+    assert not await platform.databases.apply(database(name), done, Limits(1000))
 
 
 async def test_file_stores_hold_what_instances_write(local: LocalPlatform, tmp_path: Path) -> None:

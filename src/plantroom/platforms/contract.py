@@ -8,17 +8,20 @@ Rules for every adapter, checked by the one suite in `tests/contract/`:
   it was not told to remove.
 * `observe` tells what is really there now, never what was asked for.
 * Errors are `PlatformError` with a code: PR401 not there, PR402 conflict (the name is taken by something else),
-  PR403 busy (a lock or a limit; worth trying again), PR404 unreachable (unknown whether it was done), PR405 failed.
+  PR403 busy (a lock or a limit; worth trying again), PR404 unreachable (unknown whether it was done), PR405 failed,
+  PR406 refused by the caller's own check.
 * An environment is named `client/stage`, for instance `harbour/production`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+from plantroom.kernel.digest import sha256
 
 LONGEST_DRAIN_S = 60
 """Seconds that a request has before a balancer may end it, whatever is reloaded meanwhile; only `Traffic.remove` is
@@ -261,12 +264,76 @@ class DatabaseSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """A part of a script that is committed by itself: statements that are one transaction or, when `alone`, one
+    statement that PostgreSQL takes outside of a transaction only.
+
+    One that is alone can be cut off half-way. `done` is a query for one boolean, whether it is wholly done; `clear` is
+    a statement that takes away what is half done. Without them it is run again as it stands. One with `clear` blocks
+    nobody while it waits for others, so it waits for as long as a statement may run.
+    """
+
+    sql: str
+    alone: bool = False
+    clear: str = ""
+    done: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Script:
-    """A hand-carried SQL script of a release. `sha256` is the hash of `sql` in UTF-8."""
+    """What leads a database to a release's schema. `sha256` is the hash of `sql` in UTF-8.
+
+    `steps` are its parts in order; without any, all of it is one transaction. `begins` and `ends` are the fingerprints
+    of the schema that it leads from and to, or "" when nobody has proven them.
+    """
 
     release: str
     sha256: str
     sql: str
+    steps: tuple[Step, ...] = ()
+    begins: str = ""
+    ends: str = ""
+
+    @staticmethod
+    def of(release: str, steps: Sequence[Step], begins: str = "", ends: str = "") -> Script:
+        """Of several steps; its text says which of them are alone."""
+        text = "\n".join(f"-- outside of a transaction\n{one.sql}\n" if one.alone else one.sql for one in steps)
+        return Script(release, sha256(text.encode()), text, tuple(steps), begins, ends)
+
+    @property
+    def parts(self) -> tuple[Step, ...]:
+        return self.steps or (Step(self.sql),)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a step of a script may wait for a lock, and how long one statement of it may run."""
+
+    lock_timeout_ms: int
+    statement_timeout_ms: int = 25 * 60 * 1000
+    """Shorter than a caller waits for a whole script, so that the statement is what is named."""
+
+
+Question = Callable[[int, str], str]
+"""The text of a query that only reads, for the major version of a server and the name of a database's role."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`version` is the server's major version."""
+
+    version: int
+    rows: Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What must hold before a script's first step and after its last, in their transactions. Both say, in words, what
+    speaks against it, or nothing."""
+
+    question: Question
+    before: Callable[[Answer], str]
+    after: Callable[[Answer], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,10 +370,19 @@ class Databases(Protocol):
         """A database and a role of its own, without a password, which no other environment's role can enter. Of one
         that is there, what `observe` says is wrong is put right, and its data is left as it is."""
 
-    async def apply(self, spec: DatabaseSpec, script: Script, lock_timeout_ms: int) -> bool:
-        """Run the script once, in one transaction with its record, with `lock_timeout`. True when it ran now, False
-        when it had run before. PR402 when another script is recorded for that release; PR403 on a lock timeout;
-        PR405 when the script fails (nothing of it remains)."""
+    async def apply(self, spec: DatabaseSpec, script: Script, limits: Limits, check: Check | None = None) -> bool:
+        """Run the script once: each step with its record, in order, from the first that is not recorded. True when it
+        ran now, False when all of it had run before. PR402 when another script is recorded for that release, or part
+        of another; PR403 when a lock is not to be had in time, another is at it, or there was a deadlock; PR405 when a
+        step fails (nothing remains of one that is a transaction); PR406 when `check` speaks against it, and then
+        nothing of the step that it was asked for remains."""
+
+    async def ask(self, spec: DatabaseSpec, question: Question) -> Answer:
+        """What a query finds, that only reads. PR401 when the database is not there, PR404 when its pool does not
+        answer."""
+
+    async def schema(self, spec: DatabaseSpec) -> str:
+        """A dump of the schema alone, as text; whatever belongs to its role has no owner in it."""
 
     async def dump(self, spec: DatabaseSpec, destination: Path) -> None:
         """Write a restorable dump to `destination`, whole or not at all."""

@@ -22,7 +22,7 @@ from plantroom.estate.changes import Status
 from plantroom.kernel.errors import ArtefactError, PlatformError
 from plantroom.kernel.verdict import Allowed, Refused, Verdict
 from plantroom.ledger.service import Journal, StepOutcome
-from plantroom.platforms.contract import DatabaseSpec, Platform
+from plantroom.platforms.contract import DatabaseSpec, Limits, Platform
 from plantroom.rollout import archives, policy, steps, store
 from plantroom.rollout.model import ArtefactView, ChangeState, Direction, Target
 from plantroom.rollout.ports import Artefacts
@@ -169,7 +169,7 @@ class Activities:
                 raise PlatformError("PR405", f"the database of {target.environment}", value=due.reason)
             ran = []
             for script in due:
-                if await self._platform.databases.apply(spec, script, target.lock_timeout_ms):
+                if await self._platform.databases.apply(spec, script, Limits(target.lock_timeout_ms)):
                     ran.append({"release": script.release, "sha256": script.sha256})
             return {"ran": ran}
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +22,20 @@ from psycopg import AsyncConnection, sql
 from plantroom.kernel.digest import sha256
 from plantroom.kernel.errors import EngineError, PlatformError
 from plantroom.platforms.contract import (
+    Answer,
+    Check,
     DatabasePoolSeen,
     DatabasePoolSpec,
     DatabaseSeen,
     DatabaseSpec,
+    Limits,
+    Question,
     Script,
     ScriptSeen,
 )
 from plantroom.platforms.local import isolation, records
 from plantroom.platforms.local.reviving import each
-from plantroom.platforms.local.scripts import PREPARE, RECORDED, apply_script
+from plantroom.platforms.local.scripts import PREPARE, RECORDED, Connection, apply_script, ask
 from plantroom.runtime.postgres import SUPERUSER, Cluster
 
 LONGEST_NAME = 63
@@ -39,6 +45,7 @@ LONGEST_SOCKET_NAME = 107
 CONNECT_TIMEOUT_S = 10
 AT_ONCE = 8
 """Databases that are looked into at the same time when a pool is observed."""
+_NO_ROOM = re.compile("too many (clients|connections)|remaining connection slots")
 _MARK = "plantroom environment "
 """The comment on a database begins with this; it is written last, so a database that has it is complete."""
 
@@ -53,24 +60,29 @@ class Pool:
         return records.read(self.directory / "pool.json")
 
     @asynccontextmanager
-    async def connected(self, database: str) -> AsyncIterator[AsyncConnection[tuple[Any, ...]]]:
-        """As superuser, each statement its own transaction, and with an empty search path: nothing that an environment
-        made in its database is run by name. Raises PlatformError PR401 for a database that is not there, PR404 for a
-        pool that does not answer, PR405 for a statement that fails."""
+    async def signed_in(self, database: str, role: str, path: str) -> AsyncIterator[Connection]:
+        """Each statement its own transaction. Raises PlatformError PR401 for a database that is not there, PR403 for a
+        pool that has no connection left, PR404 for one that does not answer."""
         subject = f"database {database} in pool {self.name}"
         try:
             connection = await AsyncConnection.connect(
-                self.cluster.url(SUPERUSER, database),
+                self.cluster.url(role, database),
                 autocommit=True,
                 connect_timeout=CONNECT_TIMEOUT_S,
-                options="-c search_path=",
+                options=f"-c search_path={path}",
             )
         except psycopg.OperationalError as error:
-            # libpq gives no SQLSTATE for a connection that was refused (3D000, invalid_catalog_name).
-            code = "PR401" if f'database "{database}" does not exist' in str(error) else "PR404"
-            raise PlatformError(code, subject, value=str(error).strip()) from error
+            raise PlatformError(_refused(str(error), database), subject, value=str(error).strip()) from error
+        async with connection:
+            yield connection
+
+    @asynccontextmanager
+    async def connected(self, database: str) -> AsyncIterator[Connection]:
+        """As superuser, and with an empty search path: nothing that an environment made in its database is run by name.
+        Raises PlatformError as `signed_in` does, and PR405 for a statement that fails."""
+        subject = f"database {database} in pool {self.name}"
         try:
-            async with connection:
+            async with self.signed_in(database, SUPERUSER, "") as connection:
                 yield connection
         except psycopg.OperationalError as error:
             raise PlatformError("PR404", subject, value=str(error).strip()) from error
@@ -150,40 +162,54 @@ class LocalDatabases:
                 mark = sql.SQL("COMMENT ON DATABASE {} IS {}").format(role, sql.Literal(_MARK + spec.environment))
                 await inside.execute(mark)
 
-    async def apply(self, spec: DatabaseSpec, script: Script, lock_timeout_ms: int) -> bool:
+    async def apply(self, spec: DatabaseSpec, script: Script, limits: Limits, check: Check | None = None) -> bool:
         if sha256(script.sql.encode()) != script.sha256.removeprefix("sha256:"):
             raise PlatformError(
                 "PR405", f"script of {script.release}", value="does not have the hash that it is declared with"
             )
+        pool, name = self._pool(spec.pool), database_name(spec.environment)
+        as_role = partial(pool.signed_in, name, name, "public")
+        async with pool.connected(name) as connection:
+            return await apply_script(connection, as_role, spec.environment, name, script, limits, check)
+
+    async def ask(self, spec: DatabaseSpec, question: Question) -> Answer:
         name = database_name(spec.environment)
         async with self._pool(spec.pool).connected(name) as connection:
-            return await apply_script(connection, spec.environment, name, script, lock_timeout_ms)
+            return await ask(connection, question, name)
+
+    async def schema(self, spec: DatabaseSpec) -> str:
+        return await self._dump(spec, "--schema-only", "--no-owner", "--exclude-schema=plantroom")
 
     async def dump(self, spec: DatabaseSpec, destination: Path) -> None:
-        pool, name = self._pool(spec.pool), database_name(spec.environment)
         destination.parent.mkdir(parents=True, exist_ok=True)
-        partial = destination.with_name(f".{destination.name}.{os.getpid()}.partial")
+        making = destination.with_name(f".{destination.name}.{os.getpid()}.partial")
+        try:
+            await self._dump(spec, "--format=custom", f"--file={making}")
+            _to_disk(making)
+            making.replace(destination)
+        finally:
+            making.unlink(missing_ok=True)
+
+    async def _dump(self, spec: DatabaseSpec, *options: str) -> str:
+        pool, name = self._pool(spec.pool), database_name(spec.environment)
         process = await asyncio.create_subprocess_exec(
             str(pool.cluster.binary("pg_dump")),
-            *("--format=custom", "--no-password", f"--file={partial}", f"--dbname={name}"),
+            *(*options, "--no-password", f"--dbname={name}"),
             env=pool.cluster.environment(),
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            _, errors = await process.communicate()
-            if process.returncode != 0:
-                text = errors.decode(errors="replace").strip()
-                code = "PR401" if f'database "{name}" does not exist' in text else "PR405"
-                raise PlatformError(code, f"dump of {spec.environment}", value=text)
-            _to_disk(partial)
-            partial.replace(destination)
+            output, errors = await process.communicate()
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-            partial.unlink(missing_ok=True)
+        if process.returncode != 0:
+            text = errors.decode(errors="replace").strip()
+            raise PlatformError(_refused(text, name, "PR405"), f"dump of {spec.environment}", value=text)
+        return output.decode()
 
     async def drop(self, spec: DatabaseSpec) -> None:
         pool = Pool(self._root / spec.pool, self._run)
@@ -255,6 +281,13 @@ def _socket_name(run: Path, pool: str) -> str:
     if len(os.fsencode(path)) <= LONGEST_SOCKET_NAME:
         return pool
     return hashlib.sha256(pool.encode()).hexdigest()[:8]
+
+
+def _refused(text: str, database: str, otherwise: str = "PR404") -> str:
+    """The code for a connection that was refused; libpq gives no SQLSTATE for one."""
+    if f'database "{database}" does not exist' in text:
+        return "PR401"
+    return "PR403" if _NO_ROOM.search(text) else otherwise
 
 
 async def _start(pool: Pool) -> None:

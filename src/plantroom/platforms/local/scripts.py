@@ -1,20 +1,29 @@
-"""Running a release's SQL script once: as the environment's role, in one transaction with its record.
+"""Running a release's SQL script once: step by step, each as the environment's role and with its record.
 
-The record is in the schema `plantroom`, into which that role cannot write. The script is run by a function that belongs
-to the role and has SECURITY DEFINER, because PostgreSQL lets nothing inside of such a function take another role or end
-the transaction (CREATE FUNCTION, "Writing SECURITY DEFINER Functions Safely"; SET ROLE, "Notes"): a script that says
-RESET ROLE or COMMIT fails, instead of going on as the superuser.
+The records are in the schema `plantroom`, into which that role cannot write. A step that is a transaction is run by a
+function that belongs to the role and has SECURITY DEFINER, because PostgreSQL lets nothing inside of such a function
+take another role or end the transaction (CREATE FUNCTION, "Writing SECURITY DEFINER Functions Safely"; SET ROLE,
+"Notes"): a script that says RESET ROLE or COMMIT fails, instead of going on as the superuser. A statement that cannot
+be in a transaction is run by a connection that signs in as the role, so that there is no other to go back to.
 """
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection, sql
 
 from plantroom.kernel.errors import PlatformError
-from plantroom.platforms.contract import Script
+from plantroom.platforms.contract import Answer, Check, Limits, Question, Script, Step
+
+Connection = AsyncConnection[tuple[Any, ...]]
+SignIn = Callable[[], AbstractAsyncContextManager[Connection]]
+"""A connection as the environment's role."""
 
 PREPARE = (
     "ALTER SCHEMA public OWNER TO {role}",
@@ -33,8 +42,29 @@ PREPARE = (
 
 RECORDED = "SELECT release, sha256 FROM plantroom.script ORDER BY place"
 
+_STEPS = """
+    CREATE TABLE IF NOT EXISTS plantroom.step (
+        release text NOT NULL,
+        place integer NOT NULL,
+        sha256 text NOT NULL,
+        done boolean NOT NULL,
+        at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+        PRIMARY KEY (release, place)
+    )
+"""
+"""Of scripts that are more than one step, and only while they are under way. Not `done`: it was begun, outside of a
+transaction, and what came of it is not known."""
+_STEP = """
+    INSERT INTO plantroom.step (release, place, sha256, done) VALUES (%s, %s, %s, %s)
+    ON CONFLICT (release, place) DO UPDATE SET done = excluded.done, at = excluded.at
+"""
+
 _LOCK = 7_201_117
 """Key of the advisory lock that lets one script at a time into a database; any number, the same for all."""
+_ALONE = 7_201_118
+"""The same, held by the connection that runs a statement outside of a transaction: it goes on when whoever started it
+is killed."""
+_LOOK_S = 0.05
 
 _MAKE = """
     CREATE FUNCTION plantroom.run(script text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
@@ -48,45 +78,223 @@ _MAKE = """
     $run$
 """
 
+_BUSY = ("55P03", "40P01", "55006")
+"""lock_not_available, deadlock_detected, object_in_use."""
+
 
 async def apply_script(
-    connection: AsyncConnection[tuple[Any, ...]], environment: str, role: str, script: Script, lock_timeout_ms: int
+    connection: Connection,
+    sign_in: SignIn,
+    environment: str,
+    role: str,
+    script: Script,
+    limits: Limits,
+    check: Check | None,
 ) -> bool:
     """True when it ran now. Raises PlatformError as the contract's `apply` does."""
     subject = f"script of {script.release} at {environment}"
+    one = _One(connection, sign_in, subject, role, script, limits, check)
     try:
-        async with connection.transaction():
-            limit = sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(f"{lock_timeout_ms}ms"))
-            await connection.execute(limit)
-            await connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", (_LOCK,))
-            query = "SELECT sha256 FROM plantroom.script WHERE release = %s"
-            there = await (await connection.execute(query, (script.release,))).fetchone()
-            if there is not None:
-                _same(subject, there[0], script.sha256)
-                return False
-            await connection.execute(_MAKE)
-            owner = sql.SQL("ALTER FUNCTION plantroom.run(text) OWNER TO {}").format(sql.Identifier(role))
-            await connection.execute(owner)
-            await connection.execute("SELECT plantroom.run(%s)", (script.sql,))
-            await connection.execute("DROP FUNCTION plantroom.run(text)")
-            await connection.execute(
-                "INSERT INTO plantroom.script (release, sha256) VALUES (%s, %s)", (script.release, script.sha256)
-            )
-            return True
-    except psycopg.errors.LockNotAvailable as error:
-        raise PlatformError(
-            "PR403", subject, value="waited too long for a lock", limit=f"{lock_timeout_ms} ms", remedy="Try again"
-        ) from error
-    except psycopg.OperationalError as error:
-        if error.sqlstate is None or error.sqlstate.startswith("57P"):
-            raise PlatformError("PR404", subject, value=str(error).strip()) from error
-        raise PlatformError("PR405", subject, value=str(error).strip()) from error
+        return await one.run()
     except psycopg.Error as error:
-        raise PlatformError("PR405", subject, value=str(error).strip()) from error
+        raise _translated(error, subject, limits) from error
 
 
-def _same(subject: str, recorded: str, wanted: str) -> None:
-    if recorded != wanted:
-        raise PlatformError(
-            "PR402", subject, value=f"another one was applied, {recorded}", limit=f"this one is {wanted}"
-        )
+async def ask(connection: Connection, question: Question, role: str) -> Answer:
+    """What the question finds; nothing that it sets stays."""
+    version = connection.info.server_version // 10000
+    rows: list[tuple[Any, ...]] = []
+    async with connection.transaction(force_rollback=True):
+        cursor = await connection.execute(question(version, role).encode())
+        while cursor.nextset():
+            pass
+        rows = await cursor.fetchall()
+    return Answer(version, rows)
+
+
+class _One:
+    """One script on its way through one database."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        sign_in: SignIn,
+        subject: str,
+        role: str,
+        script: Script,
+        limits: Limits,
+        check: Check | None,
+    ) -> None:
+        self._connection = connection
+        self._sign_in = sign_in
+        self._subject = subject
+        self._role = role
+        self._script = script
+        self._limits = limits
+        self._check = check
+        self._last = len(script.parts) - 1
+        self._several = self._last > 0 or script.parts[0].alone
+
+    async def run(self) -> bool:
+        async with self._let_in():
+            if await self._recorded():
+                return False
+            begun = await self._begun()
+            for place, step in enumerate(self._script.parts):
+                if begun.get(place):
+                    continue
+                if step.alone:
+                    await self._alone(place, step, begun=place in begun)
+                else:
+                    await self._transaction(place, step)
+        return True
+
+    @asynccontextmanager
+    async def _let_in(self) -> AsyncIterator[None]:
+        """Alone in the database, as scripts go. Asked for again and again instead of waited for: who waits holds a
+        snapshot, for which CREATE INDEX CONCURRENTLY would wait in turn."""
+        until = time.monotonic() + self._limits.lock_timeout_ms / 1000
+        while not await self._alone_now():
+            if time.monotonic() >= until:
+                raise PlatformError("PR403", self._subject, value="another script, or an earlier run, is still at it")
+            await asyncio.sleep(_LOOK_S)
+        try:
+            yield
+        finally:
+            if not self._connection.broken:
+                await self._let_go(_LOCK)
+
+    async def _alone_now(self) -> bool:
+        if not await self._hold(_LOCK):
+            return False
+        if not self._several:
+            return True
+        if await self._hold(_ALONE):
+            # It is for the connection that will run such a statement.
+            await self._let_go(_ALONE)
+            return True
+        await self._let_go(_LOCK)
+        return False
+
+    async def _hold(self, key: int) -> bool:
+        row = await (await self._connection.execute("SELECT pg_catalog.pg_try_advisory_lock(%s)", (key,))).fetchone()
+        return row == (True,)
+
+    async def _let_go(self, key: int) -> None:
+        await self._connection.execute("SELECT pg_catalog.pg_advisory_unlock(%s)", (key,))
+
+    async def _recorded(self) -> bool:
+        query = "SELECT sha256 FROM plantroom.script WHERE release = %s"
+        there = await (await self._connection.execute(query, (self._script.release,))).fetchone()
+        if there is not None:
+            self._same(there[0])
+        return there is not None
+
+    async def _begun(self) -> dict[int, bool]:
+        """The steps of this script that are recorded, and whether each is done."""
+        if not self._several:
+            return {}
+        await self._connection.execute(_STEPS)
+        query = "SELECT place, sha256, done FROM plantroom.step WHERE release = %s"
+        rows = await (await self._connection.execute(query, (self._script.release,))).fetchall()
+        for _, recorded, _ in rows:
+            self._same(recorded)
+        return {place: done for place, _, done in rows}
+
+    def _same(self, recorded: str) -> None:
+        if recorded != self._script.sha256:
+            raise PlatformError(
+                "PR402",
+                self._subject,
+                value=f"another one was applied, {recorded}",
+                limit=f"this one is {self._script.sha256}",
+            )
+
+    async def _transaction(self, place: int, step: Step) -> None:
+        connection = self._connection
+        async with connection.transaction():
+            await self._bound(connection)
+            if place == 0:
+                await self._before()
+            await connection.execute(_MAKE)
+            owner = sql.SQL("ALTER FUNCTION plantroom.run(text) OWNER TO {}").format(sql.Identifier(self._role))
+            await connection.execute(owner)
+            await connection.execute("SELECT plantroom.run(%s)", (step.sql,))
+            await connection.execute("DROP FUNCTION plantroom.run(text)")
+            await self._record(place)
+
+    async def _alone(self, place: int, step: Step, *, begun: bool) -> None:
+        connection = self._connection
+        if place == 0 and not begun:
+            await self._before()
+        async with self._sign_in() as own:
+            await own.execute("SELECT pg_catalog.pg_advisory_lock(%s)", (_ALONE,))
+            await self._bound(own, patient=bool(step.clear))
+            if begun and await self._done(own, step):
+                await self._record_alone(place)
+                return
+            if begun and step.clear:
+                await own.execute(step.clear.encode())
+            await connection.execute(_STEP, (self._script.release, place, self._script.sha256, False))
+            try:
+                # One statement by the protocol, and not by how somebody split a text.
+                await own.execute(step.sql.encode(), prepare=False, binary=True)
+            except psycopg.Error:
+                if step.clear and not own.broken:
+                    # Nothing half done stays behind a failure; what cannot be cleared now is when it is tried again.
+                    await own.execute(step.clear.encode())
+                raise
+        await self._record_alone(place)
+
+    async def _done(self, own: Connection, step: Step) -> bool:
+        if not step.done:
+            return False
+        row = await (await own.execute(step.done.encode())).fetchone()
+        return row is not None and row[0] is True
+
+    async def _record_alone(self, place: int) -> None:
+        async with self._connection.transaction():
+            await self._record(place)
+
+    async def _record(self, place: int) -> None:
+        """In the transaction that is open. With the last step the whole script is recorded, and its steps go."""
+        script = self._script
+        if place < self._last:
+            await self._connection.execute(_STEP, (script.release, place, script.sha256, True))
+            return
+        if self._check is not None:
+            self._refuse(self._check.after(await ask(self._connection, self._check.question, self._role)))
+        if self._several:
+            await self._connection.execute("DELETE FROM plantroom.step WHERE release = %s", (script.release,))
+        query = "INSERT INTO plantroom.script (release, sha256) VALUES (%s, %s)"
+        await self._connection.execute(query, (script.release, script.sha256))
+
+    async def _before(self) -> None:
+        if self._check is not None:
+            self._refuse(self._check.before(await ask(self._connection, self._check.question, self._role)))
+
+    def _refuse(self, why: str) -> None:
+        if why:
+            raise PlatformError("PR406", self._subject, value=why)
+
+    async def _bound(self, connection: Connection, *, patient: bool = False) -> None:
+        """Within the transaction that is open; else for as long as the connection is."""
+        local = "LOCAL " if connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS else ""
+        limits = {
+            "lock_timeout": 0 if patient else self._limits.lock_timeout_ms,
+            "statement_timeout": self._limits.statement_timeout_ms,
+        }
+        for name, limit in limits.items():
+            await connection.execute(sql.SQL(f"SET {local}{name} = {{}}").format(sql.Literal(f"{limit}ms")))
+
+
+def _translated(error: psycopg.Error, subject: str, limits: Limits) -> PlatformError:
+    text = str(error).strip()
+    if error.sqlstate == "55P03":
+        value, limit = "waited too long for a lock", f"{limits.lock_timeout_ms} ms"
+        return PlatformError("PR403", subject, value=value, limit=limit, remedy="Try again")
+    if error.sqlstate in _BUSY:
+        return PlatformError("PR403", subject, value=text, remedy="Try again")
+    if isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate.startswith("57P")):
+        return PlatformError("PR404", subject, value=text)
+    return PlatformError("PR405", subject, value=text)

@@ -11,14 +11,21 @@ from pathlib import Path
 
 from plantroom.kernel.errors import PlatformError
 from plantroom.platforms.contract import (
+    Answer,
+    Check,
     DatabasePoolSeen,
     DatabasePoolSpec,
     DatabaseSeen,
     DatabaseSpec,
+    Limits,
+    Question,
     Script,
     ScriptSeen,
 )
 from plantroom.platforms.sim.faults import Effects
+
+VERSION = 18
+"""The major version that a simulated pool says it has."""
 
 Failing = Callable[[DatabaseSpec, Script], str | None]
 """Why a script fails in a database; None when it runs."""
@@ -79,23 +86,36 @@ class SimDatabases:
 
         await self._effects.act("create database", spec.environment, change)
 
-    async def apply(self, spec: DatabaseSpec, script: Script, lock_timeout_ms: int) -> bool:
+    async def apply(self, spec: DatabaseSpec, script: Script, limits: Limits, check: Check | None = None) -> bool:
         def change() -> bool:
             recorded = self._database(spec)
             if spec.environment in self.locked:
-                raise PlatformError("PR403", f"script of {script.release}", value=f"no lock in {lock_timeout_ms} ms")
+                value = f"no lock in {limits.lock_timeout_ms} ms"
+                raise PlatformError("PR403", f"script of {script.release}", value=value)
             there = next((seen for seen in recorded if seen.release == script.release), None)
             if there is not None:
                 if there.sha256 != script.sha256:
                     raise PlatformError("PR402", f"script of {script.release}", value=f"{there.sha256} was applied")
                 return False
+            why = "" if check is None else check.before(_answer(recorded))
             reason = self.failing(spec, script)
-            if reason is not None:
+            if not why and reason is not None:
                 raise PlatformError("PR405", f"script of {script.release}", value=reason)
-            recorded.append(ScriptSeen(script.release, script.sha256))
+            then = [*recorded, ScriptSeen(script.release, script.sha256)]
+            if check is not None and not why:
+                why = check.after(_answer(then))
+            if why:
+                raise PlatformError("PR406", f"script of {script.release}", value=why)
+            recorded[:] = then
             return True
 
         return await self._effects.act(f"apply {script.release}", spec.environment, change)
+
+    async def ask(self, spec: DatabaseSpec, _: Question) -> Answer:
+        return _answer(self._database(spec))
+
+    async def schema(self, spec: DatabaseSpec) -> str:
+        return "".join(f"-- {seen.release}\n" for seen in self._database(spec))
 
     async def dump(self, spec: DatabaseSpec, destination: Path) -> None:
         def change() -> bool:
@@ -130,6 +150,11 @@ class SimDatabases:
         if recorded is None:
             raise PlatformError("PR401", f"database of {spec.environment}", value="is not there")
         return recorded
+
+
+def _answer(recorded: Sequence[ScriptSeen]) -> Answer:
+    """Whatever is asked: the schema of a simulated database is the scripts that it has."""
+    return Answer(VERSION, [("script", seen.release, seen.sha256) for seen in recorded])
 
 
 class SimFiles:

@@ -1,0 +1,245 @@
+"""Scripts of several steps on a real PostgreSQL: each step once, whatever is killed, and nothing half done behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+
+import psycopg
+import pytest
+from tests.contract.conftest import Home
+from tests.contract.workshop import POOL, database, environment, script, superuser, until
+
+from plantroom.kernel.errors import PlatformError
+from plantroom.platforms.contract import Answer, Check, DatabaseSpec, Limits, Script, ScriptSeen, Step
+from plantroom.platforms.local.databases import database_name
+from plantroom.platforms.local.platform import LocalPlatform
+
+pytestmark = pytest.mark.embedded
+
+INDEX = Step(
+    "CREATE INDEX CONCURRENTLY note_text ON public.note (text)",
+    alone=True,
+    clear="DROP INDEX CONCURRENTLY IF EXISTS public.note_text",
+    done="SELECT indisvalid FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass('public.note_text')",
+)
+UNIQUE = Step(
+    "CREATE UNIQUE INDEX CONCURRENTLY note_text ON public.note (text)", alone=True, clear=INDEX.clear, done=INDEX.done
+)
+MIXED = (
+    Step("ALTER TABLE note ADD COLUMN first int; INSERT INTO ran VALUES (0)"),
+    INDEX,
+    Step("ALTER TABLE note ADD COLUMN second int; INSERT INTO ran VALUES (2)"),
+    Step("INSERT INTO ran VALUES (3)", alone=True),
+    Step("ALTER TABLE note ADD COLUMN third int; INSERT INTO ran VALUES (4)"),
+)
+"""As a migration is: in transactions and outside. What a step leaves in `ran` tells how often it took effect."""
+FIRST = "CREATE TABLE note (text text); CREATE TABLE ran (step int); INSERT INTO note SELECT generate_series(1, 2000)"
+
+CHILD = """
+import asyncio, json, os, sys
+import psycopg
+from pathlib import Path
+from plantroom.platforms.contract import DatabaseSpec, Limits, Script, Step
+from plantroom.platforms.local.databases import LocalDatabases
+
+home, pool, environment, script, steps, last = json.loads(sys.argv[1])
+execute, count = psycopg.AsyncConnection.execute, 0
+
+async def counted(self, *given, **more):
+    global count
+    found = await execute(self, *given, **more)
+    count += 1
+    if count == last:
+        os.kill(os.getpid(), 9)
+    return found
+
+psycopg.AsyncConnection.execute = counted
+databases = LocalDatabases(Path(home), Path(home) / "run")
+script = Script(*script, steps=tuple(Step(*one) for one in steps))
+ran = asyncio.run(databases.apply(DatabaseSpec(pool, environment), script, Limits(2000)))
+print(json.dumps([ran, count]))
+"""
+
+
+def _killed_after(home: Home, name: str, last: int) -> subprocess.CompletedProcess[str]:
+    """Applies the migration in a process of its own, which is killed right after the statement number `last`."""
+    one = Script.of("1.1", MIXED)
+    parts = [[step.sql, step.alone, step.clear, step.done] for step in one.steps]
+    given = json.dumps([str(home.path), POOL, name, [one.release, one.sha256, one.sql], parts, last])
+    return subprocess.run([sys.executable, "-c", CHILD, given], capture_output=True, text=True, check=False)
+
+
+async def _made(local: LocalPlatform) -> str:
+    name = environment()
+    await local.databases.create(database(name))
+    await local.databases.apply(database(name), script("1.0", FIRST), Limits(1000))
+    return name
+
+
+def _seen(local: LocalPlatform, name: str) -> tuple[list[int], list[str], bool | None]:
+    """Which steps took effect, the columns, and whether the index is valid."""
+    with psycopg.connect(superuser(local, database_name(name))) as connection:
+        ran = [step for (step,) in connection.execute("SELECT step FROM public.ran ORDER BY step").fetchall()]
+        columns = connection.execute(
+            "SELECT attname FROM pg_attribute WHERE attrelid = 'public.note'::regclass AND attnum > 0 ORDER BY attnum"
+        ).fetchall()
+        valid = connection.execute(INDEX.done.encode()).fetchone()
+    return ran, [column for (column,) in columns], None if valid is None else valid[0]
+
+
+DONE = ([0, 2, 3, 4], ["text", "first", "second", "third"], True)
+
+
+async def test_steps_run_in_order_and_once(local: LocalPlatform) -> None:
+    name = await _made(local)
+    one = Script.of("1.1", MIXED)
+    assert await local.databases.apply(database(name), one, Limits(1000))
+    assert _seen(local, name) == DONE
+    assert not await local.databases.apply(database(name), one, Limits(1000))
+    assert _seen(local, name) == DONE
+    assert [seen.release for seen in await local.databases.scripts(database(name))] == ["1.0", "1.1"]
+
+
+async def test_killed_after_any_statement_it_goes_on_where_it_was(local: LocalPlatform, home: Home) -> None:
+    whole = _killed_after(home, await _made(local), 0)
+    assert whole.returncode == 0, whole.stderr
+    _, count = json.loads(whole.stdout)
+    assert count > 4 * len(MIXED)
+    for last in range(1, count + 1):
+        name = await _made(local)
+        assert _killed_after(home, name, last).returncode == -signal.SIGKILL
+        await local.databases.apply(database(name), Script.of("1.1", MIXED), Limits(5000))
+        ran, columns, valid = _seen(local, name)
+        # The one that is alone and says nothing of itself is run again when nobody knows whether it has.
+        assert ([*dict.fromkeys(ran)], columns, valid) == DONE, last
+        assert len(ran) - len(set(ran)) == (1 if ran.count(3) == 2 else 0), last
+        assert await local.databases.scripts(database(name)) == (
+            ScriptSeen("1.0", script("1.0", FIRST).sha256),
+            ScriptSeen("1.1", Script.of("1.1", MIXED).sha256),
+        )
+        await local.databases.drop(database(name))
+
+
+async def test_a_failed_index_leaves_nothing_and_is_tried_again(local: LocalPlatform) -> None:
+    name = await _made(local)
+    one = Script.of("1.1", [Step("ALTER TABLE note ADD COLUMN first int"), UNIQUE])
+    with psycopg.connect(superuser(local, database_name(name)), autocommit=True) as connection:
+        connection.execute("INSERT INTO public.note VALUES ('7'), ('twice'), ('twice')")
+        with pytest.raises(PlatformError, match="could not create unique index") as caught:
+            await local.databases.apply(database(name), one, Limits(1000))
+        assert caught.value.code == "PR405"
+        assert _seen(local, name)[1:] == (["text", "first"], None)
+        connection.execute("DELETE FROM public.note WHERE text = 'twice' OR text = '7'")
+    assert await local.databases.apply(database(name), one, Limits(1000))
+    assert _seen(local, name)[1:] == (["text", "first"], True)
+
+
+async def test_an_index_waits_for_a_long_transaction_and_blocks_nobody(local: LocalPlatform) -> None:
+    name = await _made(local)
+    address = local.databases.variables(database(name))["DATABASE_URL"]
+    with psycopg.connect(address) as long, psycopg.connect(address, autocommit=True) as writer:
+        long.execute("INSERT INTO note VALUES ('long')")
+        running = asyncio.create_task(local.databases.apply(database(name), Script.of("1.1", [INDEX]), Limits(100)))
+        query = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONC%' AND wait_event IS NOT NULL"
+
+        async def waiting() -> bool:
+            return writer.execute(query).fetchone() == (1,)
+
+        await until(waiting)
+        writer.execute("SET statement_timeout = '1s'")
+        writer.execute("INSERT INTO note VALUES ('short')")
+        # Another one at it in the meantime is told so, and does not wait for ever with a snapshot in its hand.
+        with pytest.raises(PlatformError) as caught:
+            await local.databases.apply(database(name), Script.of("1.1", [INDEX]), Limits(100))
+        assert caught.value.code == "PR403"
+        assert not running.done()
+        long.commit()
+        assert await running
+    assert _seen(local, name)[2] is True
+
+
+async def test_what_the_caller_s_check_refuses_leaves_nothing(local: LocalPlatform) -> None:
+    name = await _made(local)
+    asked: list[Answer] = []
+
+    def check(before: str = "", after: str = "") -> Check:
+        def note(answer: Answer, why: str) -> str:
+            asked.append(answer)
+            return why
+
+        return Check(
+            lambda version, role: f"SET LOCAL jit = off; SELECT {version}, '{role}', current_setting('jit')",
+            lambda answer: note(answer, before),
+            lambda answer: note(answer, after),
+        )
+
+    change = script("1.1", "ALTER TABLE note ADD COLUMN first int")
+    for refusing in (check(before="it is not as it was left"), check(after="it ends elsewhere")):
+        with pytest.raises(PlatformError, match=r"it is not as|it ends elsewhere") as caught:
+            await local.databases.apply(database(name), change, Limits(1000), refusing)
+        assert caught.value.code == "PR406"
+        assert _seen(local, name)[1] == ["text"]
+        assert len(await local.databases.scripts(database(name))) == 1
+    assert await local.databases.apply(database(name), change, Limits(1000), check())
+    assert all(list(answer.rows) == [(answer.version, database_name(name), "off")] for answer in asked)
+    assert len(asked) == 1 + 2 + 2
+    count = len(asked)
+    assert not await local.databases.apply(database(name), change, Limits(1000), check(before="again"))
+    assert len(asked) == count
+
+
+async def test_another_script_half_way_is_not_gone_on_with(local: LocalPlatform, home: Home) -> None:
+    name = await _made(local)
+    fails = Script.of("1.1", [Step("ALTER TABLE note ADD COLUMN first int"), Step("SELECT 1 / 0")])
+    with pytest.raises(PlatformError, match="division by zero"):
+        await local.databases.apply(database(name), fails, Limits(1000))
+    other = Script.of("1.1", [Step("SELECT 1"), Step("SELECT 2")])
+    with pytest.raises(PlatformError) as caught:
+        await local.databases.apply(database(name), other, Limits(1000))
+    assert caught.value.code == "PR402"
+
+
+async def test_a_statement_that_is_alone_has_no_other_role_to_go_back_to(local: LocalPlatform) -> None:
+    name = await _made(local)
+    inside = "DELETE FROM plantroom.script"
+    for number, evil in enumerate(("CREATE ROLE intruder SUPERUSER", inside, f"RESET ROLE; {inside}")):
+        with pytest.raises(PlatformError, match=r"permission denied|cannot insert multiple commands") as caught:
+            await local.databases.apply(
+                database(name), Script.of(f"1.{number}", [Step(evil, alone=True)]), Limits(1000)
+            )
+        assert caught.value.code == "PR405"
+
+
+async def test_a_pool_without_a_connection_left_is_busy(local: LocalPlatform) -> None:
+    name = await _made(local)
+    address = local.databases.variables(database(name))["DATABASE_URL"]
+    held: list[psycopg.Connection] = []
+    try:
+        with suppress(psycopg.OperationalError):
+            while len(held) < 1000:
+                held.append(psycopg.connect(address))
+        with pytest.raises(PlatformError) as caught:
+            await local.databases.apply(database(name), Script.of("1.1", MIXED), Limits(1000))
+        assert caught.value.code == "PR403", caught.value
+    finally:
+        for one in held:
+            one.close()
+    await asyncio.sleep(0.2)
+    assert await local.databases.apply(database(name), Script.of("1.1", MIXED), Limits(1000))
+    assert _seen(local, name) == DONE
+
+
+async def test_a_schema_is_told_without_owners(local: LocalPlatform) -> None:
+    name = await _made(local)
+    told = await local.databases.schema(database(name))
+    assert "CREATE TABLE public.note" in told
+    assert "OWNER TO" not in told
+    assert "plantroom" not in told
+    with pytest.raises(PlatformError) as caught:
+        await local.databases.schema(DatabaseSpec(POOL, environment()))
+    assert caught.value.code == "PR401"
