@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plantroom.delivery.artefacts.service import Artefacts, Catalogue
-from plantroom.delivery.schema.service import Migrations, Schemas
+from plantroom.delivery.schema.fleet import Fleet
+from plantroom.delivery.schema.proving import Migrations, Schemas
 from plantroom.delivery.tenancy import activities as tenancy_activities
 from plantroom.delivery.tenancy import workflow as tenancy_workflow
 from plantroom.delivery.tenancy.service import TenancyService
@@ -103,9 +104,10 @@ class Hands:
 def hands(core: Core, platform: Platform, now: clock.Clock = clock.now) -> Hands:
     archive = core.settings.home / "archive"
     journal = Journal(core.database, core.ledger, faults.from_environment())
+    fleet = Fleet(platform, core.catalogue)
     return Hands(
         platform,
-        rollout_activities.Activities(core.database, journal, platform, core.catalogue, archive, now),
+        rollout_activities.Activities(core.database, journal, platform, core.catalogue, fleet, archive, now),
         tenancy_activities.Activities(core.database, core.ledger, journal, platform, core.catalogue, now),
         trains_activities.Activities(core.database, core.ledger, journal, platform, now),
         Reconciler(core.database, core.ledger, platform, now),

@@ -210,7 +210,7 @@ async def test_a_statement_that_is_alone_has_no_other_role_to_go_back_to(local: 
     for number, evil in enumerate(("CREATE ROLE intruder SUPERUSER", inside, f"RESET ROLE; {inside}")):
         with pytest.raises(PlatformError, match=r"permission denied|cannot insert multiple commands") as caught:
             await local.databases.apply(
-                database(name), Script.of(f"1.{number}", [Step(evil, alone=True)]), Limits(1000)
+                database(name), Script.of(f"2.{number}", [Step(evil, alone=True)]), Limits(1000)
             )
         assert caught.value.code == "PR405"
 

@@ -89,7 +89,7 @@ def test_equal_schemas_need_no_migration(tmp_path: Path, short_dir: Path) -> Non
     [
         ("  generate: true\n", "schema.from: it is missing"),
         (GENERATE + "  migrate: schema.sql\n", "schema.generate: there is a script as well"),
-        ('  from: "1.0"\n  allow: [loses data]\n', "schema.allow: nothing is generated"),
+        ('  from: "1.0"\n  allow: [loses data]\n', "schema.allow: there is no migration"),
         (GENERATE + "  allow: [everything]\n", "Known here: loses data, changes values, fails with rows"),
     ],
 )

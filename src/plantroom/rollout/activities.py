@@ -25,7 +25,7 @@ from plantroom.ledger.service import Journal, StepOutcome
 from plantroom.platforms.contract import DatabaseSpec, Limits, Platform
 from plantroom.rollout import archives, policy, steps, store
 from plantroom.rollout.model import ArtefactView, ChangeState, Direction, Target
-from plantroom.rollout.ports import Artefacts
+from plantroom.rollout.ports import Artefacts, Schemas
 from plantroom.rollout.scenes import NOT_OPEN, Scene, Scenes, may, may_retire
 from plantroom.runtime.clock import Clock, stamp
 from plantroom.runtime.database import Database
@@ -45,12 +45,14 @@ class Activities:
         journal: Journal,
         platform: Platform,
         artefacts: Artefacts,
+        schemas: Schemas,
         archive: Path,
         clock: Clock,
     ) -> None:
         self._journal = journal
         self._platform = platform
         self._artefacts = artefacts
+        self._schemas = schemas
         self._archive = archive
         self._clock = clock
         self._scenes = Scenes(database, artefacts)
@@ -163,15 +165,7 @@ class Activities:
         spec = _database(target)
 
         async def act() -> dict[str, Any]:
-            recorded = await self._platform.databases.scripts(spec)
-            due = await self._artefacts.scripts_due(target.artefact, recorded)
-            if isinstance(due, Refused):
-                raise PlatformError("PR405", f"the database of {target.environment}", value=due.reason)
-            ran = []
-            for script in due:
-                if await self._platform.databases.apply(spec, script, Limits(target.lock_timeout_ms)):
-                    ran.append({"release": script.release, "sha256": script.sha256})
-            return {"ran": ran}
+            return {"ran": await self._schemas.bring(spec, target.artefact, Limits(target.lock_timeout_ms))}
 
         async with beating():
             return await self._step(scene, given, steps.SCHEMA, {"release": target.release}, act)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from plantroom.kernel.verdict import Refused
-from plantroom.platforms.contract import Script, ScriptSeen
+from plantroom.platforms.contract import DatabaseSpec, Limits
 from plantroom.rollout.model import ArtefactView
 
 
@@ -23,5 +21,10 @@ class Artefacts(Protocol):
     async def find(self, application: str, version: str) -> str | None:
         """The digest of a version, or None."""
 
-    async def scripts_due(self, digest: str, recorded: Sequence[ScriptSeen]) -> tuple[Script, ...] | Refused:
-        """The scripts that a database with these recorded still needs, in order; Refused when none leads there."""
+
+class Schemas(Protocol):
+    """Brings databases to the schemas that releases want; implemented by the schema room."""
+
+    async def bring(self, spec: DatabaseSpec, artefact: str, limits: Limits) -> list[dict[str, Any]]:
+        """What ran now, a script each, as JSON-like data; nothing when the database has it already. Raises
+        PlatformError as the contract's `Databases.apply` does."""

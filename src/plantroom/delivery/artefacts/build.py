@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plantroom.delivery.artefacts import archive, definition, install
-from plantroom.delivery.artefacts.definition import Definition, ProcessPart, SchemaPart
+from plantroom.delivery.artefacts.definition import Definition, ProcessPart
 from plantroom.delivery.artefacts.layout import Layout
 from plantroom.delivery.artefacts.model import ANY_PLATFORM, Artefact, ArtefactKind, Schema
 from plantroom.delivery.artefacts.ports import Migrations
@@ -99,42 +99,49 @@ def _process(name: str, part: ProcessPart) -> ProcessSpec:
 
 
 def _schema(wanted: Definition, directory: Path, layout: Layout, migrations: Migrations | None) -> Schema | None:
+    """With what leads to it from the release before. It is frozen in the artefact: what is approved is what runs."""
     part = wanted.database
     if part is None:
         return None
-    if part.generate and part.previous is not None:
-        return _generated(wanted, part, directory, layout, migrations)
-    unchanged = part.previous is not None and part.migrate is None
+    changes = part.previous is not None and (part.generate or part.migrate is not None)
+    unchanged = part.previous is not None and not changes
     release = part.previous if unchanged and part.previous is not None else wanted.version
-    initial = _script(release, directory / part.initial)
-    if part.migrate is None:
+    text = _sql(directory / part.initial)
+    initial = _script(release, text) if migrations is None else migrations.baseline(release, text)
+    if not changes or part.previous is None:
         return Schema(release, initial)
-    return Schema(release, initial, part.previous, _script(release, directory / part.migrate))
-
-
-def _generated(
-    wanted: Definition, part: SchemaPart, directory: Path, layout: Layout, migrations: Migrations | None
-) -> Schema:
-    """The script is frozen in the artefact: what is approved is what runs."""
+    given = None if part.migrate is None else _sql(directory / part.migrate)
+    if migrations is None:
+        if given is None:
+            raise ArtefactError("PR314", "schema.generate", value="no migrations can be made here")
+        return Schema(release, initial, part.previous, _script(release, given))
     before = layout.show(f"{wanted.application}@{part.previous}").schema
     if before is None:
         raise ArtefactError(
             "PR314", f"schema.from: {part.previous}", value="that release has no schema", remedy="Name one that has"
         )
-    if migrations is None:
-        raise ArtefactError("PR314", "schema.generate", value="no migrations can be made here")
-    initial = _script(wanted.version, directory / part.initial)
-    sql, proof = migrations.make(before.initial.sql, initial.sql, part.allow)
-    migrate = Script(wanted.version, sha256(sql.encode()), sql)
-    return Schema(wanted.version, initial, before.release, migrate, proof)
+    if given is None:
+        migrate, proof = migrations.make(release, before.initial.sql, text, part.allow)
+    else:
+        migrate, proof = migrations.prove(release, given, before.initial.sql, text, part.allow)
+    return Schema(release, initial, before.release, migrate, proof)
 
 
-def _script(release: str, path: Path) -> Script:
+def _script(release: str, sql: str) -> Script:
+    return Script(release, sha256(sql.encode()), sql)
+
+
+def _sql(path: Path) -> str:
+    """Of a file, or of all files in a directory."""
+    files = sorted(path.rglob("*.sql")) if path.is_dir() else [path]
+    if not files:
+        raise ArtefactError(
+            "PR314", str(path), value="has no *.sql in it", remedy="Name a file, or a directory of them"
+        )
     try:
-        sql = path.read_text(encoding="utf-8")
+        return "\n".join(file.read_text(encoding="utf-8") for file in files)
     except (OSError, UnicodeDecodeError) as error:
         raise ArtefactError("PR314", str(path), value=str(error), remedy="A script is text in UTF-8") from error
-    return Script(release, sha256(sql.encode()), sql)
 
 
 def _dependencies(wanted: Definition, directory: Path, scratch: Path) -> Iterable[_Layer]:
@@ -161,7 +168,9 @@ def _dependencies(wanted: Definition, directory: Path, scratch: Path) -> Iterabl
 def _sources(wanted: Definition, directory: Path, kind: ArtefactKind) -> _Layer:
     """The application's own files: each source over those before it, without what the definition already carries."""
     carried = {(directory / definition.FILE).resolve()}
-    carried.update((directory / name).resolve() for name in wanted.files().values())
+    for name in wanted.files().values():
+        named = directory / name
+        carried.update(one.resolve() for one in (named.rglob("*.sql") if named.is_dir() else (named,)))
     prefix = "app/" if kind is ArtefactKind.PYTHON else ""
     entries: dict[str, Path] = {}
     for source in wanted.sources:

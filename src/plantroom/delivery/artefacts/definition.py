@@ -233,8 +233,8 @@ def _contradictions(definition: Definition) -> list[Problem]:
         found.append(Problem("schema.from", "it is missing", "Name the release whose schema the migration starts from"))
     if schema is not None and schema.generate and schema.migrate is not None:
         found.append(Problem("schema.generate", "there is a script as well", "Give one of `generate` and `migrate`"))
-    if schema is not None and schema.allow and not schema.generate:
-        found.append(Problem("schema.allow", "nothing is generated", "Add `generate: true`, or leave it out"))
+    if schema is not None and schema.allow and not schema.generate and schema.migrate is None:
+        found.append(Problem("schema.allow", "there is no migration", "Add `generate` or `migrate`, or leave it out"))
     if schema is not None and schema.previous == definition.version:
         found.append(Problem("schema.from", "it is this release itself", "Name an earlier release"))
     return found
@@ -244,7 +244,8 @@ def _missing(definition: Definition, directory: Path) -> list[Problem]:
     """Files and directories that the definition names and that are not there."""
     found: list[Problem] = []
     for path, name in definition.files().items():
-        if not (directory / name).is_file():
+        there = directory / name
+        if not there.is_file() and not (path == "schema.initial" and there.is_dir()):
             found.append(Problem(path, f"there is no file {name}", f"Paths are relative to {FILE}"))
     for index, name in enumerate(definition.sources):
         if not (directory / name).is_dir():

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from plantroom.platforms.contract import ProcessKind, ProcessSpec, Script
+from plantroom.platforms.contract import ProcessKind, ProcessSpec, Script, Step
 
 ARTEFACT_TYPE = "application/vnd.plantroom.artefact.v1"
 CONFIG_TYPE = "application/vnd.plantroom.artefact.config.v1+json"
@@ -52,7 +52,7 @@ class Schema:
     `release` names the schema: the latest release that changed it, this one or an earlier one. `initial` is the whole
     of it, for a new database. `migrate` leads to it from the schema of release `previous`; None when `previous` is
     None (there is nothing to come from). Both scripts are recorded in a database under `release`. `proof` is what was
-    proven of a script that was generated: how it was made, its hazards, what became of the rows.
+    proven of `migrate`: how it was made, its hazards, what became of the rows.
     """
 
     release: str
@@ -158,12 +158,28 @@ def _process_from(data: Mapping[str, Any]) -> ProcessSpec:
     )
 
 
-def _script_data(script: Script) -> dict[str, str]:
-    return {"release": script.release, "sha256": script.sha256, "sql": script.sql}
+def _script_data(script: Script) -> dict[str, Any]:
+    found: dict[str, Any] = {"release": script.release, "sha256": script.sha256, "sql": script.sql}
+    if script.steps:
+        found["steps"] = [[one.sql, one.alone, one.clear, one.done] for one in script.steps]
+    return found | {name: value for name, value in (("begins", script.begins), ("ends", script.ends)) if value}
 
 
 def _script_from(data: Mapping[str, Any]) -> Script:
-    return Script(release=_text(data["release"]), sha256=_text(data["sha256"]), sql=_text(data["sql"]))
+    return Script(
+        release=_text(data["release"]),
+        sha256=_text(data["sha256"]),
+        sql=_text(data["sql"]),
+        steps=tuple(
+            Step(_text(sql), bool(alone), _text(clear), _text(done)) for sql, alone, clear, done in _steps(data)
+        ),
+        begins=_text(data.get("begins", "")),
+        ends=_text(data.get("ends", "")),
+    )
+
+
+def _steps(data: Mapping[str, Any]) -> list[Any]:
+    return list(data.get("steps", ()))
 
 
 def _schema_data(schema: Schema) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from rich.syntax import Syntax
 
 from plantroom.delivery.schema import policy
 from plantroom.delivery.schema.model import Diff, Hazard, Status
-from plantroom.delivery.schema.service import ENGINES, Schemas
+from plantroom.delivery.schema.proving import ENGINES, Schemas
 from plantroom.kernel.verdict import Allowed
 from plantroom.runtime.terminal import Json, err, out, print_json, print_text, session, table_of
 

@@ -23,9 +23,12 @@ WHERE t.oid >= 16384 AND t.typtype <> 'm' AND (c.oid IS NULL OR c.relkind = 'c')
 """
 # Neither arrays nor the row types of tables nor multiranges: they come with something else.
 
+PUBLIC_S_OWNER = "('pg_database_owner'::regrole)"
+"""Whose the schema public is when nobody has given it away, as a list."""
+
 _SCHEMAS = f"""
 SELECT 'pg_namespace'::regclass, s.oid, 0, 'schema', quote_ident(s.nspname), CASE
-  WHEN s.nspname <> 'public' OR s.nspowner <> 'pg_database_owner'::regrole THEN 'owner ' || s.nspowner::regrole END
+  WHEN s.nspname <> 'public' OR s.nspowner NOT IN {PUBLIC_S_OWNER} THEN 'owner ' || s.nspowner::regrole END
 FROM pg_namespace s JOIN spaces n ON n.oid = s.oid WHERE {_not_member("pg_namespace", "s.oid")}
 """
 

@@ -33,8 +33,10 @@ _HOLDERS = """
 """
 
 _ITEM = (
-    'regexp_replace({0}::text, \'/("([^"]|"")*"|[^"/]*)$\', \'\') || (SELECT CASE WHEN e.grantor <> h.owner'
-    " THEN '/' || e.grantor::regrole ELSE '' END FROM aclexplode(ARRAY[{0}]) e LIMIT 1)"
+    "(SELECT CASE e.grantee WHEN 0 THEN '' ELSE e.grantee::regrole::text END"
+    ' || regexp_replace({0}::text, \'^("([^"]|"")*"|[^"=]*)|/("([^"]|"")*"|[^"/]*)$\', \'\', \'g\')'
+    " || CASE WHEN e.grantor <> h.owner THEN '/' || e.grantor::regrole ELSE '' END"
+    " FROM aclexplode(ARRAY[{0}]) e LIMIT 1)"
 )
 # Who granted it is told where that is not the owner.
 

@@ -9,6 +9,7 @@ major versions, and so does the query: fingerprints are compared within one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +17,18 @@ from typing import Any
 from plantroom.delivery.schema import facts_objects, facts_relations, facts_rights
 from plantroom.kernel import digest as canonical
 
-OPTIONS = (
-    "-c search_path= -c jit=off -c max_parallel_workers_per_gather=0 -c enable_mergejoin=off"
-    " -c join_collapse_limit=1 -c from_collapse_limit=1"
+_LOCAL = (
+    *("jit = off", "max_parallel_workers_per_gather = 0", "enable_mergejoin = off"),
+    *("join_collapse_limit = 1", "from_collapse_limit = 1"),
 )
+OPTIONS = " ".join(f"-c {one.replace(' = ', '=')}" for one in ("search_path = ", *_LOCAL))
 """How a connection starts that runs the query. With an empty search path names have their schemas. The rest spares
 time: compiling and looking for plans would take longer than the query does, which joins in the order written."""
+
+RECORDS = "plantroom"
+"""The schema in which a database keeps what was run in it; it is no part of the client's."""
+
+_ROLE = re.compile(r"\b([a-z]+\.[a-z]+)::regrole")
 
 _QUERY = """WITH members AS MATERIALIZED (
   SELECT classid, objid FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'),
@@ -62,19 +69,33 @@ class Fact:
     definition: str
 
 
-def query(version: int, without: Sequence[str] = ()) -> str:
-    """The query for a server's major version, 15 or later. It only reads. `without`: schemas to leave out.
+def query(version: int, without: Sequence[str] = (), owner: str | None = None) -> str:
+    """The query for a server's major version, 15 or later. It only reads. `without`: schemas to leave out. `owner`: a
+    role that is called `owner` whatever its name is, and for whom it is nothing special to have the schema public, so
+    that databases of different owners can be compared.
 
     To be run as a superuser with `OPTIONS`. Rows: (kind, identity, definition).
     """
-    names = ", ".join("'" + name.replace("'", "''") + "'" for name in without)
-    return _QUERY.format(
+    names = ", ".join(_literal(name) for name in without)
+    text = _QUERY.format(
         without=f" AND nspname NOT IN ({names})" if names else "",
         relations=facts_relations.RELATIONS,
         types=facts_objects.TYPES,
         objects="UNION ALL".join([*facts_relations.parts(version), *facts_objects.parts(version)]),
         rights="UNION ALL".join(facts_rights.PARTS),
     )
+    if owner is None:
+        return text
+    mine = f"(SELECT oid FROM pg_roles WHERE rolname = {_literal(owner)})"
+    public = facts_objects.PUBLIC_S_OWNER
+    text = text.replace(public, f"{public[:-1]}, {mine})")
+    return _ROLE.sub(rf"(CASE \1 WHEN {mine} THEN 'owner' ELSE \1::regrole::text END)", text)
+
+
+def fleet_query(version: int, role: str) -> str:
+    """One text for a database in a pool, with its settings for the transaction that it runs in."""
+    settings = "".join(f"SET LOCAL {one}; " for one in _LOCAL)
+    return settings + query(version, (RECORDS,), role)
 
 
 def facts(rows: Iterable[Sequence[Any]]) -> list[Fact]:
@@ -87,6 +108,11 @@ def digest(found: Iterable[Fact]) -> str:
     return canonical.digest([[one.kind, one.identity, one.definition] for one in sorted(found)])
 
 
+def named(version: int, found: Iterable[Fact]) -> str:
+    """The fingerprint with the major version that it was taken on, since others cannot be compared with it."""
+    return f"postgresql-{version}/{digest(found)}"
+
+
 def difference(have: Iterable[Fact], want: Iterable[Fact]) -> list[str]:
     """In words, a fact each: what is missing, what is too much, what is not the same."""
     there, wanted = _keyed(have), _keyed(want)
@@ -97,6 +123,10 @@ def difference(have: Iterable[Fact], want: Iterable[Fact]) -> list[str]:
             how = "is missing" if not mine else "is too much" if not theirs else "differs"
             said.append(f"{key[0]} {key[1]} {how}")
     return said
+
+
+def _literal(name: str) -> str:
+    return "'" + name.replace("'", "''") + "'"
 
 
 def _keyed(found: Iterable[Fact]) -> dict[tuple[str, str], list[str]]:

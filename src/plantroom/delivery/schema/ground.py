@@ -17,6 +17,7 @@ import psycopg
 from psycopg import sql
 
 from plantroom.delivery.schema import dumps, fingerprint
+from plantroom.delivery.schema.fingerprint import Fact
 from plantroom.delivery.schema.model import Entry, Failure, SchemaError, Statement
 from plantroom.delivery.schema.statements import bare
 from plantroom.runtime.postgres import SUPERUSER
@@ -102,9 +103,13 @@ class Ground:
 
     def fingerprint(self, name: str) -> str:
         """Of its catalogue, by one query."""
-        text = fingerprint.query(self.version)
+        return fingerprint.named(self.version, self.facts(name))
+
+    def facts(self, name: str) -> list[Fact]:
+        """Of its catalogue, as those of a database in a pool are."""
+        text = fingerprint.query(self.version, (fingerprint.RECORDS,), OWNER)
         with psycopg.connect(self.url(name), autocommit=True, options=fingerprint.OPTIONS) as connection:
-            return fingerprint.digest(fingerprint.facts(connection.execute(text.encode()).fetchall()))
+            return fingerprint.facts(connection.execute(text.encode()).fetchall())
 
     def role(self, name: str) -> None:
         """A role that a schema speaks of; it may do nothing by itself, and the owner may act as it."""

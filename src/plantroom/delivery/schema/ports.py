@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from plantroom.delivery.schema.model import Statement
+from plantroom.kernel.verdict import Refused
+from plantroom.platforms.contract import Script, ScriptSeen
 
 
 class Engine(Protocol):
@@ -18,4 +21,12 @@ class Engine(Protocol):
 
         Raises SchemaError PR004 for what it does not know how to do.
         """
+        ...
+
+
+class Releases(Protocol):
+    """What releases want of databases; implemented by the artefact room."""
+
+    async def scripts_due(self, digest: str, recorded: Sequence[ScriptSeen]) -> tuple[Script, ...] | Refused:
+        """The scripts that a database with these recorded still needs, in order; Refused when none leads there."""
         ...

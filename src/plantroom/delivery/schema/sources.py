@@ -28,10 +28,11 @@ def read(scratch: Scratch, source: str) -> list[Statement]:
     return _file(path)
 
 
-def load(ground: Ground, name: str, statements: list[Statement], source: str) -> None:
-    """Raises SchemaError PR001 with every statement that PostgreSQL does not take."""
+def load(ground: Ground, name: str, statements: list[Statement], source: str) -> list[Statement]:
+    """In the order in which they load. Raises SchemaError PR001 with every statement that PostgreSQL does not take."""
     ground.create(name)
-    failed = ground.load(name, statements)
+    with ground.session(name) as session:
+        ran, failed = session.settle(statements)
     if failed:
         raise SchemaError(
             "PR001",
@@ -39,6 +40,7 @@ def load(ground: Ground, name: str, statements: list[Statement], source: str) ->
             value=f"{len(failed)} of {len(statements)} statements cannot be loaded",
             mistakes=[_mistake(one, ground.version) for one in failed],
         )
+    return ran
 
 
 def _file(path: Path) -> list[Statement]:

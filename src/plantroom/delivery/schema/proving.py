@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +15,14 @@ from plantroom.delivery.schema.ground import Ground
 from plantroom.delivery.schema.model import Attempt, Diff, HazardClass, SchemaError, Statement, Status
 from plantroom.delivery.schema.pgdelta import PgDelta
 from plantroom.delivery.schema.ports import Engine
-from plantroom.delivery.schema.statements import split
+from plantroom.delivery.schema.statements import bare, split
 from plantroom.kernel.verdict import Allowed
+from plantroom.platforms.contract import Script, Step
 from plantroom.runtime.scratch import Scratch
 
 ENGINES = ("pgmig", "pg-delta")
+_NAMES = ("the schema before", "the schema wanted")
+_BODIES = "SET LOCAL check_function_bodies = off;\n"
 
 
 def proof_of(found: Diff) -> dict[str, Any]:
@@ -65,7 +68,21 @@ class Schemas:
     def between(self, previous: str, wanted: str) -> Diff:
         """The same for two schemas as SQL. By pgmig alone, so that the same two give the same script everywhere."""
         given = (split(previous), split(wanted))
-        return self._diff(lambda _: given, ("the schema before", "the schema wanted"), ("pgmig",), lambda _: None)
+        return self._diff(lambda _: given, _NAMES, ("pgmig",), lambda _: None)
+
+    def led_by(self, script: str, previous: str, wanted: str) -> Diff:
+        """Whether a script leads from one schema to the other, all as SQL."""
+        with ExitStack() as stack:
+            _, ground = self._begin(stack, lambda _: None)
+            for name, text, what in zip((FROM, TO), (previous, wanted), _NAMES, strict=True):
+                sources.load(ground, name, split(text), what)
+            return _with_rules(by_hand(ground, split(script), ground.dump(TO)))
+
+    def loaded(self, schema: str, what: str) -> tuple[list[Statement], str]:
+        """A schema's statements in an order in which they load, and its fingerprint."""
+        with ExitStack() as stack:
+            _, ground = self._begin(stack, lambda _: None)
+            return sources.load(ground, TO, split(schema), what), ground.fingerprint(TO)
 
     def _diff(
         self,
@@ -136,29 +153,69 @@ def _with_rules(found: Diff) -> Diff:
 
 
 class Migrations:
-    """What a build asks for a migration that is to be frozen in its artefact."""
+    """What a build asks for a schema and a migration that are to be frozen in its artefact."""
 
     def __init__(self, schemas: Schemas) -> None:
         self._schemas = schemas
 
-    def make(self, previous: str, wanted: str, allow: Collection[str]) -> tuple[str, Mapping[str, Any]]:
+    def baseline(self, release: str, wanted: str) -> Script:
+        """Raises SchemaError PR001 when it does not load, PR009 when a statement is for a superuser."""
+        ran, ends = self._schemas.loaded(wanted, "the schema wanted")
+        superuser = [one for one in ran if one.privileged]
+        if superuser:
+            raise _superuser("the schema wanted", superuser)
+        text = "".join(f"{one.sql};\n" for one in ran)
+        return _frozen(release, [Step(text)], "", ends)
+
+    def make(
+        self, release: str, previous: str, wanted: str, allow: Collection[str]
+    ) -> tuple[Script, Mapping[str, Any]]:
         """Raises SchemaError PR007 when no script is proven, PR008 when it has hazards that are not allowed, PR009 when
-        it is more than one transaction."""
+        a statement is for a superuser."""
         found = self._schemas.between(previous, wanted)
         if found.status is Status.EQUAL:
             remedy = "Leave `generate` out of the definition"
             raise SchemaError("PR007", "the migration", value="both schemas are equal", remedy=remedy)
-        if found.script is None:
-            why = "; ".join(f"{one.way}: {one.why}" for one in found.attempts)
-            remedy = "Write it by hand, as `migrate`"
-            raise SchemaError("PR007", "the migration", value=f"{found.reason} ({why})", remedy=remedy)
-        verdict = policy.judge(found.hazards, [HazardClass(one) for one in allow])
-        if not isinstance(verdict, Allowed):
-            remedy = "Declare renames beside what is renamed; allow what is meant by its name, under `allow`"
-            raise SchemaError("PR008", "the migration", value=verdict.reason, remedy=remedy)
-        groups = found.script.groups()
-        if len(groups) > 1 or any(one.alone or one.privileged for one in groups[0]):
-            value = f"it needs {len(groups)} transactions, or a superuser"
-            raise SchemaError("PR009", "the migration", value=value, limit="a release's script is one transaction")
-        text = "".join(f"{one.sql};\n" for one in found.script.statements)
-        return f"SET LOCAL check_function_bodies = off;\n{text}", proof_of(found)
+        return _judged(release, found, allow, "Write it by hand, as `migrate`")
+
+    def prove(
+        self, release: str, script: str, previous: str, wanted: str, allow: Collection[str]
+    ) -> tuple[Script, Mapping[str, Any]]:
+        """Raises as `make` does."""
+        found = self._schemas.led_by(script, previous, wanted)
+        return _judged(release, found, allow, "Correct the script, or have it made with `generate: true`")
+
+
+def _judged(release: str, found: Diff, allow: Collection[str], remedy: str) -> tuple[Script, Mapping[str, Any]]:
+    if found.script is None:
+        why = "; ".join([*(f"{one.way}: {one.why}" for one in found.attempts), *found.difference[:5]])
+        raise SchemaError("PR007", "the migration", value=f"{found.reason} ({why})", remedy=remedy)
+    verdict = policy.judge(found.hazards, [HazardClass(one) for one in allow])
+    if not isinstance(verdict, Allowed):
+        remedy = "Declare renames beside what is renamed; allow what is meant by its name, under `allow`"
+        raise SchemaError("PR008", "the migration", value=verdict.reason, remedy=remedy)
+    superuser = [one for one in found.script.statements if one.privileged]
+    if superuser:
+        raise _superuser("the migration", superuser)
+    steps = [_step(group) for group in found.script.groups()]
+    return _frozen(release, steps, found.begins, found.ends), proof_of(found)
+
+
+def _step(group: Sequence[Statement]) -> Step:
+    if group[0].alone:
+        return Step(group[0].sql, alone=True)
+    return Step("".join(f"{one.sql};\n" for one in group))
+
+
+def _frozen(release: str, steps: Sequence[Step], begins: str, ends: str) -> Script:
+    """Functions are made before what they speak of, where the order says so."""
+    parts = [one if one.alone else replace(one, sql=f"{_BODIES}{one.sql}") for one in steps]
+    if len(parts) == 1 and not parts[0].alone:
+        return replace(Script.of(release, parts, begins, ends), steps=())
+    return Script.of(release, parts, begins, ends)
+
+
+def _superuser(subject: str, statements: Sequence[Statement]) -> SchemaError:
+    value = f"only a superuser may run: {'; '.join(bare(one.sql)[:80] for one in statements[:3])}"
+    remedy = "A client's role is no superuser; leave it out, or have it made where the pool is made"
+    return SchemaError("PR009", subject, value=value, remedy=remedy)
