@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plantroom.delivery.artefacts.service import Artefacts, Catalogue
+from plantroom.delivery.schema import activities as schema_activities
+from plantroom.delivery.schema import workflow as schema_workflow
+from plantroom.delivery.schema.clones import Clones
 from plantroom.delivery.schema.fleet import Fleet
 from plantroom.delivery.schema.proving import Migrations, Schemas
+from plantroom.delivery.schema.service import SchemaService
 from plantroom.delivery.tenancy import activities as tenancy_activities
 from plantroom.delivery.tenancy import workflow as tenancy_workflow
 from plantroom.delivery.tenancy.service import TenancyService
@@ -37,6 +41,9 @@ WORKFLOWS = [
     tenancy_workflow.Apply,
     tenancy_workflow.GoLive,
     trains_workflow.ReleaseTrain,
+    schema_workflow.SchemaLook,
+    schema_workflow.SchemaRepair,
+    schema_workflow.SchemaRun,
 ]
 
 
@@ -51,6 +58,7 @@ class Core:
     courier: TemporalCourier
     tenancy: TenancyService
     trains: TrainService
+    schemas: SchemaService
 
 
 def migrations(settings: Settings) -> Migrations:
@@ -78,7 +86,8 @@ def core(
     courier = courier or TemporalCourier(settings.temporal_address, settings.temporal_namespace, settings.temporal_key)
     tenancy = TenancyService(database, ledger, estate, catalogue, courier, now)
     trains = TrainService(database, ledger, tenancy, catalogue, courier, now)
-    return Core(settings, database, ledger, catalogue, courier, tenancy, trains)
+    schemas = SchemaService(database, ledger, tenancy, catalogue, courier, now)
+    return Core(settings, database, ledger, catalogue, courier, tenancy, trains, schemas)
 
 
 def platform(settings: Settings) -> LocalPlatform:
@@ -97,6 +106,7 @@ class Hands:
     rollout: rollout_activities.Activities
     tenancy: tenancy_activities.Activities
     trains: trains_activities.Activities
+    schemas: schema_activities.Activities
     reconciler: Reconciler
     archives: Archives
 
@@ -104,12 +114,14 @@ class Hands:
 def hands(core: Core, platform: Platform, now: clock.Clock = clock.now) -> Hands:
     archive = core.settings.home / "archive"
     journal = Journal(core.database, core.ledger, faults.from_environment())
-    fleet = Fleet(platform, core.catalogue)
+    clones = Clones(Schemas(core.settings.home, core.settings.proof_postgres))
+    fleet = Fleet(core.database, platform, core.catalogue, clones, now)
     return Hands(
         platform,
         rollout_activities.Activities(core.database, journal, platform, core.catalogue, fleet, archive, now),
         tenancy_activities.Activities(core.database, core.ledger, journal, platform, core.catalogue, now),
         trains_activities.Activities(core.database, core.ledger, journal, platform, now),
+        schema_activities.Activities(core.database, core.ledger, platform, core.catalogue, fleet, clones, now),
         Reconciler(core.database, core.ledger, platform, now),
         Archives(core.database, journal, archive, now),
     )

@@ -305,6 +305,11 @@ class Script:
         return self.steps or (Step(self.sql),)
 
 
+OUTSIDE = "outside:"
+"""Scripts that belong to no release are recorded under names that begin so, as no version does. What they end leaves
+nothing of any other that was under way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How long a step of a script may wait for a lock, and how long one statement of it may run."""

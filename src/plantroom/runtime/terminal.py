@@ -56,6 +56,11 @@ COLOURS = {
     "rolling": "cyan",
     "soaking": "cyan",
     "waiting": "dim",
+    "as released": "green",
+    "accepted": "yellow",
+    "drifted": "bold red",
+    "unknown": "magenta",
+    "running": "cyan",
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from plantroom.delivery.artefacts.model import Artefact
 from plantroom.kernel.verdict import Refused
-from plantroom.platforms.contract import Script, ScriptSeen
+from plantroom.platforms.contract import OUTSIDE, Script, ScriptSeen
 
 
 def scripts_due(artefact: Artefact, recorded: Sequence[ScriptSeen]) -> tuple[Script, ...] | Refused:
@@ -17,6 +17,7 @@ def scripts_due(artefact: Artefact, recorded: Sequence[ScriptSeen]) -> tuple[Scr
       release too, since the schema only grew in between.
     * The schema that the migration starts from is the last one recorded: the migration is due.
     * Anything else is refused: no script leads there from here.
+    * Scripts of no release change nothing of this: they lead to what the last release left, or beside it.
 
     For example release 1.1 with a migration from 1.0: recorded () gives the initial schema, (1.0) the migration,
     (1.0, 1.1) nothing, and (0.9) a refusal.
@@ -24,6 +25,7 @@ def scripts_due(artefact: Artefact, recorded: Sequence[ScriptSeen]) -> tuple[Scr
     schema = artefact.schema
     if schema is None:
         return ()
+    recorded = [script for script in recorded if not script.release.startswith(OUTSIDE)]
     if not recorded:
         return (schema.initial,)
     if any(script.release == schema.release for script in recorded):

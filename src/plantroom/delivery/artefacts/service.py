@@ -80,6 +80,17 @@ class Catalogue:
     async def scripts_due(self, digest: str, recorded: Sequence[ScriptSeen]) -> tuple[Script, ...] | Refused:
         return scripts_due(await asyncio.to_thread(self._artefacts.show, digest), recorded)
 
+    async def schema(self, digest: str) -> tuple[str, Script] | None:
+        """The application, and what makes the release's schema; None when it has none."""
+        artefact = await asyncio.to_thread(self._artefacts.show, digest)
+        return None if artefact.schema is None else (artefact.application, artefact.schema.initial)
+
+    async def schema_of(self, application: str, release: str) -> Script | None:
+        """What makes the schema that a release left in databases; None when that release is not here."""
+        found = await self.find(application, release)
+        there = None if found is None else await self.schema(found)
+        return None if there is None else there[1]
+
 
 def _mark(path: Path) -> object:
     """What is another after any write to the file, None when it is not there."""

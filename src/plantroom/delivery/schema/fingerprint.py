@@ -28,6 +28,9 @@ time: compiling and looking for plans would take longer than the query does, whi
 RECORDS = "plantroom"
 """The schema in which a database keeps what was run in it; it is no part of the client's."""
 
+RELEASE = "~release"
+"""No object is of this kind."""
+
 _ROLE = re.compile(r"\b([a-z]+\.[a-z]+)::regrole")
 
 _QUERY = """WITH members AS MATERIALIZED (
@@ -96,6 +99,14 @@ def fleet_query(version: int, role: str) -> str:
     """One text for a database in a pool, with its settings for the transaction that it runs in."""
     settings = "".join(f"SET LOCAL {one}; " for one in _LOCAL)
     return settings + query(version, (RECORDS,), role)
+
+
+def look_query(version: int, role: str) -> str:
+    """The same, and the releases whose scripts are recorded, in their order, as rows of the kind `RELEASE`."""
+    return (
+        f"{fleet_query(version, role)} UNION ALL"
+        f" SELECT '{RELEASE}', lpad(place::text, 10, '0'), release FROM {RECORDS}.script"
+    )
 
 
 def facts(rows: Iterable[Sequence[Any]]) -> list[Fact]:

@@ -2,26 +2,52 @@
 
 A database that has it already costs one query. Else its fingerprint is taken before the first step, and again after the
 last one, each in the step's own transaction: what was proven of the script holds for no other schema than the one that
-it was proven on.
+it was proven on. Where somebody has accepted another schema, the script is proven on a clone of it first.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from plantroom.delivery.schema import fingerprint
+from plantroom.delivery.schema import fingerprint, store
+from plantroom.delivery.schema.clones import Clones
+from plantroom.delivery.schema.model import SchemaError
 from plantroom.delivery.schema.ports import Releases
 from plantroom.kernel.errors import PlatformError
 from plantroom.kernel.verdict import Refused
-from plantroom.platforms.contract import Answer, Check, DatabaseSpec, Limits, Platform, Script
+from plantroom.platforms.contract import (
+    OUTSIDE,
+    Answer,
+    Check,
+    DatabaseSpec,
+    Limits,
+    Platform,
+    Script,
+    ScriptSeen,
+)
+from plantroom.runtime.clock import Clock, stamp
+from plantroom.runtime.database import Database
+
+ACCEPTED_BEFORE = "accepted before {}, which left it as it was"
 
 
 class Fleet:
     """It implements the port of rollouts (`rollout.ports.Schemas`)."""
 
-    def __init__(self, platform: Platform, releases: Releases) -> None:
+    def __init__(
+        self, database: Database, platform: Platform, releases: Releases, clones: Clones, clock: Clock
+    ) -> None:
+        self._database = database
         self._platform = platform
         self._releases = releases
+        self._clones = clones
+        self._clock = clock
+        self._proving = asyncio.Lock()
+        self._proven: dict[tuple[str, str], str] = {}
+        """Where a script ends, by the fingerprint that it begins at and its hash."""
 
     async def bring(self, spec: DatabaseSpec, artefact: str, limits: Limits) -> list[dict[str, Any]]:
         """Run each script that the release needs and the database does not have; what ran now.
@@ -35,35 +61,81 @@ class Fleet:
             raise PlatformError("PR405", f"the database of {spec.environment}", value=due.reason)
         ran = []
         for script in due:
-            left_by = recorded[-1].release if recorded else ""
-            if await self._platform.databases.apply(spec, script, limits, check(script, left_by)):
+            here = await self._as_it_is_here(spec, artefact, script, left_by(recorded))
+            if await self.run(spec, here, limits):
                 ran.append({"release": script.release, "sha256": script.sha256, "steps": len(script.parts)})
         return ran
 
+    async def run(self, spec: DatabaseSpec, script: Script, limits: Limits) -> bool:
+        """One script, whatever it is of, with what must hold before and after it. True when it ran now."""
+        return await self._platform.databases.apply(spec, script, limits, check(script))
 
-def check(script: Script, left_by: str) -> Check | None:
-    """None for a script of which nothing was proven. `left_by`: the release whose schema the database should have."""
+    async def _as_it_is_here(self, spec: DatabaseSpec, artefact: str, script: Script, previous: str) -> Script:
+        """The script with the fingerprints that it has for this database."""
+        if not script.begins:
+            return script
+        async with self._database.reading() as connection:
+            accepted = await store.accepted(connection, spec.environment)
+        if not any(instead == script.begins for _, instead in accepted):
+            return script
+        answer = await self._platform.databases.ask(spec, fingerprint.fleet_query)
+        begins = seen(answer)
+        if (begins, script.begins) not in accepted:
+            return script
+        ends = await self._ends(spec, artefact, script, begins, previous)
+        async with self._database.transaction() as connection:
+            why = ACCEPTED_BEFORE.format(script.release)
+            now = stamp(self._clock())
+            await store.accept(connection, spec.environment, ends, script.ends, "plantroom", why, now)
+        return replace(script, begins=begins, ends=ends)
+
+    async def _ends(self, spec: DatabaseSpec, artefact: str, script: Script, begins: str, previous: str) -> str:
+        subject = f"script of {script.release} at {spec.environment}"
+        async with self._proving:
+            known = self._proven.get((begins, script.sha256))
+            if known is not None:
+                return known
+            after = await self._releases.schema(artefact)
+            before = None if after is None else await self._releases.schema_of(after[0], previous)
+            if after is None or before is None:
+                raise PlatformError(
+                    "PR406", subject, value=f"release {previous} is not to be had, to prove it on a clone"
+                )
+            dump = await self._platform.databases.schema(spec)
+            try:
+                ends = await asyncio.to_thread(self._clones.ends, dump, begins, script, before.sql, after[1].sql)
+            except SchemaError as error:
+                raise PlatformError("PR406", subject, value=str(error)) from error
+            self._proven[begins, script.sha256] = ends
+            return ends
+
+
+def left_by(recorded: Sequence[ScriptSeen]) -> str:
+    """The release whose script came last, or ""."""
+    return next((one.release for one in reversed(recorded) if not one.release.startswith(OUTSIDE)), "")
+
+
+def check(script: Script) -> Check | None:
+    """None for a script of which nothing was proven."""
     if not script.begins and not script.ends:
         return None
 
     def before(answer: Answer) -> str:
-        seen = _seen(answer)
-        if not script.begins or seen == script.begins:
+        here = seen(answer)
+        if not script.begins or here == script.begins:
             return ""
-        if _version(seen) != _version(script.begins):
-            return f"its PostgreSQL is {_version(seen)}, and the script was proven on {_version(script.begins)}"
+        if _version(here) != _version(script.begins):
+            return f"its PostgreSQL is {_version(here)}, and the script was proven on {_version(script.begins)}"
         return (
-            f"its schema is not the one that {left_by} left: {short(seen)} instead of {short(script.begins)};"
+            f"its schema is {short(here)}, and the script was proven on {short(script.begins)}:"
             " `plantroom schema drift` says what differs"
         )
 
     def after(answer: Answer) -> str:
-        seen = _seen(answer)
-        if not script.ends or seen == script.ends:
+        here = seen(answer)
+        if not script.ends or here == script.ends:
             return ""
-        return (
-            f"it would end as {short(seen)} instead of {short(script.ends)}, as it was proven; nothing of it was kept"
-        )
+        return f"it would end as {short(here)} and not, as it was proven, as {short(script.ends)}"
 
     return Check(fingerprint.fleet_query, before, after)
 
@@ -73,7 +145,7 @@ def short(named: str) -> str:
     return named.rpartition(":")[2][:12]
 
 
-def _seen(answer: Answer) -> str:
+def seen(answer: Answer) -> str:
     return fingerprint.named(answer.version, fingerprint.facts(answer.rows))
 
 

@@ -30,3 +30,27 @@ class Releases(Protocol):
     async def scripts_due(self, digest: str, recorded: Sequence[ScriptSeen]) -> tuple[Script, ...] | Refused:
         """The scripts that a database with these recorded still needs, in order; Refused when none leads there."""
         ...
+
+    async def schema(self, digest: str) -> tuple[str, Script] | None:
+        """The application of an artefact, and what makes its schema; None when it has none."""
+        ...
+
+    async def schema_of(self, application: str, release: str) -> Script | None:
+        """What makes the schema that a release left in databases; None when that release is not to be had."""
+        ...
+
+    async def find(self, application: str, version: str) -> str | None:
+        """The digest of a version, or None."""
+        ...
+
+
+class Courier(Protocol):
+    """Starts workflows. It carries names only, and what it carries gives nobody a right."""
+
+    async def start(self, workflow: str, given: object, id: str) -> None:
+        """A workflow of this id that runs already is left alone."""
+        ...
+
+    async def call(self, workflow: str, given: object, id: str) -> None:
+        """Start it and wait for its end. Raises EngineError PR815 when it ends badly."""
+        ...

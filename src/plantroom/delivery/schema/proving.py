@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -120,6 +120,12 @@ class Schemas:
             tell("measuring the script")
             return _with_rules(by_hand(ground, sources.read(scratch, script), None))
 
+    @contextmanager
+    def ground(self) -> Iterator[Ground]:
+        """A proving ground for questions of one's own."""
+        with ExitStack() as stack:
+            yield self._begin(stack, lambda _: None)[1]
+
     def _begin(self, stack: ExitStack, tell: Callable[[str], None]) -> tuple[Scratch, Ground]:
         tell("starting a throw-away PostgreSQL")
         scratch = stack.enter_context(Scratch(self._home / "engines" / "pgsql", self._postgres))
@@ -165,7 +171,7 @@ class Migrations:
         if superuser:
             raise _superuser("the schema wanted", superuser)
         text = "".join(f"{one.sql};\n" for one in ran)
-        return _frozen(release, [Step(text)], "", ends)
+        return frozen(release, [Step(text)], "", ends)
 
     def make(
         self, release: str, previous: str, wanted: str, allow: Collection[str]
@@ -176,17 +182,18 @@ class Migrations:
         if found.status is Status.EQUAL:
             remedy = "Leave `generate` out of the definition"
             raise SchemaError("PR007", "the migration", value="both schemas are equal", remedy=remedy)
-        return _judged(release, found, allow, "Write it by hand, as `migrate`")
+        return judged(release, found, allow, "Write it by hand, as `migrate`")
 
     def prove(
         self, release: str, script: str, previous: str, wanted: str, allow: Collection[str]
     ) -> tuple[Script, Mapping[str, Any]]:
         """Raises as `make` does."""
         found = self._schemas.led_by(script, previous, wanted)
-        return _judged(release, found, allow, "Correct the script, or have it made with `generate: true`")
+        return judged(release, found, allow, "Correct the script, or have it made with `generate: true`")
 
 
-def _judged(release: str, found: Diff, allow: Collection[str], remedy: str) -> tuple[Script, Mapping[str, Any]]:
+def judged(release: str, found: Diff, allow: Collection[str], remedy: str) -> tuple[Script, Mapping[str, Any]]:
+    """A script that may be frozen, and what was proven of it. Raises SchemaError PR007, PR008 or PR009."""
     if found.script is None:
         why = "; ".join([*(f"{one.way}: {one.why}" for one in found.attempts), *found.difference[:5]])
         raise SchemaError("PR007", "the migration", value=f"{found.reason} ({why})", remedy=remedy)
@@ -198,7 +205,7 @@ def _judged(release: str, found: Diff, allow: Collection[str], remedy: str) -> t
     if superuser:
         raise _superuser("the migration", superuser)
     steps = [_step(group) for group in found.script.groups()]
-    return _frozen(release, steps, found.begins, found.ends), proof_of(found)
+    return frozen(release, steps, found.begins, found.ends), proof_of(found)
 
 
 def _step(group: Sequence[Statement]) -> Step:
@@ -207,7 +214,7 @@ def _step(group: Sequence[Statement]) -> Step:
     return Step("".join(f"{one.sql};\n" for one in group))
 
 
-def _frozen(release: str, steps: Sequence[Step], begins: str, ends: str) -> Script:
+def frozen(release: str, steps: Sequence[Step], begins: str, ends: str) -> Script:
     """Functions are made before what they speak of, where the order says so."""
     parts = [one if one.alone else replace(one, sql=f"{_BODIES}{one.sql}") for one in steps]
     if len(parts) == 1 and not parts[0].alone:

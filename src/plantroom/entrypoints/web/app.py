@@ -19,6 +19,7 @@ from temporalio.service import RPCError
 
 from plantroom import __version__
 from plantroom.bootstrap import Core
+from plantroom.delivery.schema import api as schema_api
 from plantroom.delivery.tenancy import api as tenancy_api
 from plantroom.delivery.tenancy.service import StalePlanError
 from plantroom.delivery.trains import api as trains_api
@@ -155,6 +156,7 @@ def build(core: Core, estate: Path) -> FastAPI:
 
     app.include_router(tenancy_api.router(core.tenancy))
     app.include_router(trains_api.router(core.trains))
+    app.include_router(schema_api.router(core.schemas))
     app.include_router(ledger_api.router(core.ledger))
     return app
 

@@ -31,7 +31,7 @@ async def run(settings: Settings, estate: Path, pulse: int) -> None:
     client = await connect(
         settings.temporal_address, settings.temporal_namespace, settings.temporal_key, patience_s=120
     )
-    activities = [*hands.rollout.all(), *hands.tenancy.all(), *hands.trains.all()]
+    activities = [*hands.rollout.all(), *hands.tenancy.all(), *hands.trains.all(), *hands.schemas.all()]
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -50,7 +50,7 @@ async def run(settings: Settings, estate: Path, pulse: int) -> None:
 async def _keep(core: bootstrap.Core, hands: bootstrap.Hands) -> None:
     """What is wanted is in PostgreSQL: whatever lost its workflow gets it back."""
     rounds = (
-        *(core.tenancy.resume, core.trains.resume, hands.reconciler.readmit),
+        *(core.tenancy.resume, core.trains.resume, core.schemas.resume, hands.reconciler.readmit),
         *(hands.archives.remove_due, core.ledger.checkpoint_if_due),
     )
     while True:

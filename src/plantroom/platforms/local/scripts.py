@@ -13,13 +13,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import AsyncConnection, sql
 
 from plantroom.kernel.errors import PlatformError
-from plantroom.platforms.contract import Answer, Check, Limits, Question, Script, Step
+from plantroom.platforms.contract import OUTSIDE, Answer, Check, Limits, Question, Script, Step
 
 Connection = AsyncConnection[tuple[Any, ...]]
 SignIn = Callable[[], AbstractAsyncContextManager[Connection]]
@@ -177,15 +177,13 @@ class _One:
         return False
 
     async def _hold(self, key: int) -> bool:
-        row = await (await self._connection.execute("SELECT pg_catalog.pg_try_advisory_lock(%s)", (key,))).fetchone()
-        return row == (True,)
+        return await self._first("SELECT pg_catalog.pg_try_advisory_lock(%s)", key) == (True,)
 
     async def _let_go(self, key: int) -> None:
         await self._connection.execute("SELECT pg_catalog.pg_advisory_unlock(%s)", (key,))
 
     async def _recorded(self) -> bool:
-        query = "SELECT sha256 FROM plantroom.script WHERE release = %s"
-        there = await (await self._connection.execute(query, (self._script.release,))).fetchone()
+        there = await self._first("SELECT sha256 FROM plantroom.script WHERE release = %s", self._script.release)
         if there is not None:
             self._same(there[0])
         return there is not None
@@ -264,8 +262,13 @@ class _One:
             return
         if self._check is not None:
             self._refuse(self._check.after(await ask(self._connection, self._check.question, self._role)))
-        if self._several:
-            await self._connection.execute("DELETE FROM plantroom.step WHERE release = %s", (script.release,))
+        outside = script.release.startswith(OUTSIDE)
+        if self._several or (
+            outside and await self._first("SELECT pg_catalog.to_regclass('plantroom.step')") != (None,)
+        ):
+            await self._connection.execute(
+                "DELETE FROM plantroom.step WHERE release = %s OR %s", (script.release, outside)
+            )
         query = "INSERT INTO plantroom.script (release, sha256) VALUES (%s, %s)"
         await self._connection.execute(query, (script.release, script.sha256))
 
@@ -276,6 +279,9 @@ class _One:
     def _refuse(self, why: str) -> None:
         if why:
             raise PlatformError("PR406", self._subject, value=why)
+
+    async def _first(self, query: LiteralString, *values: object) -> tuple[Any, ...] | None:
+        return await (await self._connection.execute(query, values)).fetchone()
 
     async def _bound(self, connection: Connection, *, patient: bool = False) -> None:
         """Within the transaction that is open; else for as long as the connection is."""

@@ -1,0 +1,57 @@
+"""Which databases are alike, and how they stand to what their releases left. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from plantroom.delivery.schema.fleet_model import Found, Group, Look, Standing
+
+Accepted = Mapping[tuple[str, str], Collection[str]]
+"""By fingerprint and the one that was expected instead, the environments that may have it."""
+
+
+def standing(found: Found, accepted: Accepted) -> Standing:
+    if not found.fingerprint or not found.expected:
+        return Standing.UNKNOWN
+    if found.fingerprint == found.expected:
+        return Standing.AS_RELEASED
+    may = found.environment in accepted.get((found.fingerprint, found.expected), ())
+    return Standing.ACCEPTED if may else Standing.DRIFTED
+
+
+def groups(look: Look, accepted: Accepted) -> list[Group]:
+    """Drifted ones first, then unknown ones, then by application, release and size."""
+    by: dict[tuple[str, ...], list[Found]] = {}
+    for one in look.found:
+        key = (one.application, one.release, one.fingerprint, one.expected, standing(one, accepted).value, one.why)
+        by.setdefault(key, []).append(one)
+    made = [
+        Group(
+            application,
+            release,
+            fingerprint,
+            expected,
+            Standing(stands),
+            [one.environment for one in members],
+            look.differences.get(f"{fingerprint} {expected}", ()),
+            why,
+        )
+        for (application, release, fingerprint, expected, stands, why), members in by.items()
+    ]
+    order = [Standing.DRIFTED, Standing.UNKNOWN, Standing.ACCEPTED, Standing.AS_RELEASED]
+    return sorted(
+        made,
+        key=lambda one: (order.index(one.standing), one.application, one.release, -len(one.environments), one.why),
+    )
+
+
+def named(found: Sequence[Group], asked: str) -> list[Group]:
+    """Those whose fingerprint, as it is printed, begins so."""
+    return [one for one in found if one.fingerprint and one.fingerprint.rpartition(":")[2].startswith(asked)]
+
+
+def next_batch(places: Sequence[tuple[int, str]], canaries: int, most: int) -> list[str]:
+    """Environments that come now: `places` are those that wait, in order, with their place in the whole run. Canaries
+    (the first places of all) come by themselves."""
+    first = [name for place, name in places if place < canaries]
+    return first or [name for _, name in places[:most]]
