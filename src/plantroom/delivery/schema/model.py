@@ -38,6 +38,10 @@ class Statement:
 
     `alone`: it cannot run inside of a transaction. `boundary`: what it made can be used only after a commit.
     `privileged`: only a superuser may run it; found out by trying.
+
+    What is `alone` can be left half done. `done` asks, by one boolean, whether it is there wholly; `clear` takes away
+    what is there half, and nothing else. Where it is not known what became of a statement: clear, ask, and run it if it
+    is not done. Either is empty where PostgreSQL leaves nothing to clear or to ask for.
     """
 
     sql: str
@@ -46,6 +50,8 @@ class Statement:
     boundary: bool = False
     privileged: bool = False
     file: str = ""
+    clear: str = ""
+    done: str = ""
 
 
 @dataclass(frozen=True, slots=True)
