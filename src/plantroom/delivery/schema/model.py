@@ -111,6 +111,12 @@ class Hazard:
         }
 
 
+def longest(hazards: Sequence[Hazard]) -> list[Hazard]:
+    """Those that stop others for as long as a table is long."""
+    blocks = (HazardClass.BLOCKS_READS, HazardClass.BLOCKS_WRITES)
+    return [one for one in hazards if one.kind in blocks and not one.brief]
+
+
 class Status(StrEnum):
     EQUAL = "equal"
     """Nothing is to be done."""
@@ -160,6 +166,14 @@ class Script:
 
 
 @dataclass(frozen=True, slots=True)
+class SaferForm:
+    """A script that ends where another does, and stops nobody for as long as a table is long; proven as that one is."""
+
+    script: Script
+    hazards: Sequence[Hazard]
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """What became of the rows that were there before the script ran."""
 
@@ -188,3 +202,5 @@ class Diff:
     """The fingerprint of the schema that the script leads from."""
     ends: str = ""
     """The fingerprint of the schema that it leads to."""
+    safer: SaferForm | None = None
+    """None when nothing in the script has a safer form."""

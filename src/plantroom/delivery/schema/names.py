@@ -8,7 +8,6 @@ IDENTIFIER = r'(?:"(?:[^"]|"")+"|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)'
 NAME = rf"{IDENTIFIER}(?:\s*\.\s*{IDENTIFIER})?"
 """With its schema or without."""
 _IDENTIFIER = re.compile(IDENTIFIER)
-_SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 def kept(identifier: str) -> str:
@@ -30,8 +29,8 @@ def words(sql: str) -> set[str]:
 
 
 def quoted(*names: str) -> str:
-    """Names of the catalogue as they are to be written, joined by dots; those that are empty are left out."""
-    return ".".join('"' + one.replace('"', '""') + '"' if not _SIMPLE.fullmatch(one) else one for one in names if one)
+    """Names of the catalogue as they are written, joined by dots. In quotes always: they may be words of SQL."""
+    return ".".join('"' + one.replace('"', '""') + '"' for one in names)
 
 
 def literal(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from plantroom.delivery.schema import policy, renames, rules, sources
 from plantroom.delivery.schema.engines import Pgmig
+from plantroom.delivery.schema.forms import TEMPORARY
 from plantroom.delivery.schema.generate import FROM, TO, by_hand, generate
 from plantroom.delivery.schema.ground import Ground
 from plantroom.delivery.schema.model import Attempt, Diff, HazardClass, SchemaError, Statement, Status
@@ -132,7 +133,13 @@ class Schemas:
 def _with_rules(found: Diff) -> Diff:
     if found.script is None:
         return found
-    return replace(found, hazards=[*found.hazards, *rules.check(found.script.statements)])
+    safer = found.safer
+    if safer is not None:
+        given = safer.script.statements
+        # What goes under a name that was for the script alone was nobody's.
+        said = [one for one in rules.check(given) if TEMPORARY not in given[one.statement].sql]
+        safer = replace(safer, hazards=[*safer.hazards, *said])
+    return replace(found, hazards=[*found.hazards, *rules.check(found.script.statements)], safer=safer)
 
 
 class Migrations:
