@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from plantroom.delivery.schema.ground import Connection, Ground
 from plantroom.delivery.schema.model import Statement
 from plantroom.delivery.schema.statements import statement
+from plantroom.runtime.processes import wait_until
 from plantroom.runtime.scratch import OWNER
 
 BEFORE = """
@@ -72,6 +74,26 @@ def test_an_index_of_that_name_elsewhere_stays(database: Connection) -> None:
     assert not is_done(database, one)
     database.execute(one.clear.encode())
     assert is_done(database, statement("CREATE INDEX CONCURRENTLY taken ON other (a)"))
+
+
+def test_one_that_was_killed_is_taken_away(ground: Ground, database: Connection) -> None:
+    one = statement("CREATE INDEX CONCURRENTLY made ON other (a)")
+    with (
+        ground.connect("half", OWNER) as reader,
+        ground.connect("half", OWNER) as building,
+        ThreadPoolExecutor() as pool,
+    ):
+        # It waits for whoever may still see the table as it was.
+        reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FROM other")
+        running = pool.submit(building.execute, one.sql.encode())
+        assert wait_until(lambda: invalid(database) == ["made"], 10)
+        assert not is_done(database, one)
+        database.execute("SELECT pg_terminate_backend(%s)", (building.info.backend_pid,))
+        assert isinstance(running.exception(10), psycopg.OperationalError)
+        reader.execute("ROLLBACK")
+    assert invalid(database) == ["made"]
+    database.execute(one.clear.encode())
+    assert invalid(database) == []
 
 
 def test_a_build_that_goes_on_is_waited_for_and_readers_are_not_kept_waiting(
