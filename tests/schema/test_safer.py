@@ -196,6 +196,17 @@ CASES = {
         "ALTER TABLE item ALTER COLUMN id SET NOT NULL; ALTER TABLE item ALTER id ADD GENERATED ALWAYS AS IDENTITY",
         ("VALIDATE CONSTRAINT", "ALTER COLUMN id SET NOT NULL", "ADD GENERATED ALWAYS"),
     ),
+    "a column that is no key any more": Case(
+        "ALTER TABLE other DROP CONSTRAINT other_pkey; ALTER TABLE other ADD CONSTRAINT other_pkey PRIMARY KEY (name);"
+        " ALTER TABLE other ALTER COLUMN id DROP NOT NULL",
+        ("CREATE UNIQUE INDEX CONCURRENTLY", "DROP CONSTRAINT other_pkey", "USING INDEX", "id DROP NOT NULL"),
+    ),
+    "rows are worked on in their order": Case(
+        "ALTER TABLE item ADD COLUMN more integer; CREATE UNIQUE INDEX made ON item (id);"
+        " INSERT INTO item (id) VALUES (1) ON CONFLICT DO NOTHING; UPDATE item SET more = id;"
+        " ALTER TABLE item ALTER COLUMN more SET NOT NULL",
+        ("CONCURRENTLY made", "INSERT", "UPDATE", "NOT VALID", "VALIDATE", "SET NOT NULL", "DROP CONSTRAINT"),
+    ),
     "remarks in front": Case("-- for the list\nCREATE INDEX made ON item (size)", ("CREATE INDEX CONCURRENTLY made",)),
 }
 

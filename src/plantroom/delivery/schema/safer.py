@@ -20,6 +20,12 @@ from plantroom.delivery.schema.statements import bare, statement
 
 _REFERENCES = re.compile(rf"\bREFERENCES\s+({NAME})", re.IGNORECASE)
 _IDENTITY = re.compile(r"\bADD\s+GENERATED\b", re.IGNORECASE)
+_NULLABLE = re.compile(
+    rf"ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?({NAME})\s.*\bDROP\s+NOT\s+NULL\b", re.IGNORECASE
+)
+_DATA = re.compile(
+    r"(?:INSERT|UPDATE|DELETE|MERGE|WITH|DO|CALL|COPY|TRUNCATE|SELECT(?!\s+pg_catalog\.setval))(?!\w)", re.IGNORECASE
+)
 _MAKES = re.compile(
     r"(?:ADD\s+CONSTRAINT|CREATE\s+(?:UNLOGGED\s+)?TABLE|CREATE\s+(?:UNIQUE\s+)?INDEX)\s+(?:IF\s+NOT\s+EXISTS\s+)?"
     rf"({NAME})",
@@ -52,6 +58,8 @@ class _Rewriter:
     """Tables to which references may have to wait."""
     filled: set[str] = field(default_factory=set)
     """Columns that hold no null later only."""
+    in_order: bool = False
+    """Whether all that comes now is to follow."""
 
     def run(self) -> Rewriting:
         given = self.forms.given
@@ -99,9 +107,15 @@ class _Rewriter:
         self.filled |= pieces.filled
 
     def _follows(self, one: Statement) -> bool:
-        """Whether it needs what is put off."""
+        """Whether it needs what is put off. What works on rows may need whatever came before it, and be needed by
+        whatever comes after it."""
         if not self.used:
             return False
+        body = bare(one.sql)
+        self.in_order |= _DATA.match(body) is not None
+        nullable = _NULLABLE.match(body)
+        if self.in_order or (nullable and self.forms.key(nullable.group(1)) in self.keyed):
+            return True
         if any(self.forms.key(name) in self.keyed for name in _REFERENCES.findall(one.sql)):
             return True
         found = words(one.sql)
