@@ -69,6 +69,31 @@ def test_the_script_is_printed_and_what_is_said_of_it_beside(home: Path) -> None
     assert "proven with pgmig" in ended.stderr
 
 
+def test_a_safer_form_is_told_of_and_printed_when_it_is_asked_for(home: Path) -> None:
+    (home / "old.sql").write_text(OLD)
+    (home / "new.sql").write_text(NEW)
+    names = (str(home / "old.sql"), str(home / "new.sql"))
+    plain, safer, both = run(home, *names), run(home, *names, "--safer"), run(home, *names, "--safer", "--json")
+    assert "CONCURRENTLY" not in plain.stdout
+    assert "0 of its statements stop others for long, 1 of these; 2 transactions in place of 1" in plain.stderr
+    assert "CREATE INDEX CONCURRENTLY orders_customer" in safer.stdout
+    assert "blocks writes" not in safer.stderr
+    found = json.loads(both.stdout)
+    assert (found["script"], found["safer"]["script"]) == (plain.stdout, safer.stdout)
+    assert found["safer"]["transactions"] == 2
+    assert len(found["safer"]["statements"]) == 2
+    assert "not transactional" in {one["class"] for one in found["safer"]["hazards"]}
+
+
+def test_where_nothing_is_safer_that_is_said(home: Path) -> None:
+    (home / "old.sql").write_text("CREATE TABLE t (a integer);")
+    (home / "new.sql").write_text("CREATE TABLE t (a bigint);")
+    ended = run(home, str(home / "old.sql"), str(home / "new.sql"), "--safer")
+    assert "TYPE bigint" in ended.stdout
+    assert "nothing in it has a safer form" in ended.stderr
+    assert diff(home, "CREATE TABLE t (a integer);", "CREATE TABLE t (a bigint);")["safer"] is None
+
+
 def test_equal_schemas_need_nothing(home: Path) -> None:
     found = diff(home, OLD, OLD.replace("name text NOT NULL, note text", "note text, name text NOT NULL"))
     assert (found["status"], found["script"], found["statements"]) == ("equal", "", [])

@@ -16,7 +16,7 @@ from plantroom.delivery.schema import dumps
 from plantroom.delivery.schema.engines import Pgmig
 from plantroom.delivery.schema.generate import FROM, TO, generate
 from plantroom.delivery.schema.ground import Ground
-from plantroom.delivery.schema.model import Diff, Entry, Status
+from plantroom.delivery.schema.model import Diff, Entry, Script, Status
 from plantroom.delivery.schema.statements import split
 from plantroom.runtime.postgres import SUPERUSER
 from plantroom.runtime.scratch import OWNER, Scratch
@@ -83,13 +83,19 @@ def test_each_pair_is_proven(scratch: Scratch, ground: Ground, name: str, before
         return
     assert found.status is Status.PROVEN, found.attempts or found.reason
     assert found.script is not None
-    # As one would run it oneself: the text, by psql, on a fresh database.
+    leads_there(scratch, ground, before, found.script)
+    if found.safer is not None:
+        leads_there(scratch, ground, before, found.safer.script)
+
+
+def leads_there(scratch: Scratch, ground: Ground, before: str, script: Script) -> None:
+    """As one would run it oneself: the text, by psql, on a fresh database."""
     ground.create("again")
     assert ground.load("again", split(before)) == []
-    role = SUPERUSER if any(one.privileged for one in found.script.statements) else OWNER
+    role = SUPERUSER if any(one.privileged for one in script.statements) else OWNER
     ended = subprocess.run(
         [str(scratch.program("psql")), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", "again"],
-        input=found.script.text,
+        input=script.text,
         capture_output=True,
         text=True,
         check=False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.syntax import Syntax
 
 from plantroom.delivery.schema import cli_fleet, policy
-from plantroom.delivery.schema.model import Diff, Hazard, Status
+from plantroom.delivery.schema.model import Diff, Hazard, SaferForm, Script, Status, longest
 from plantroom.delivery.schema.proving import ENGINES, Schemas
 from plantroom.kernel.verdict import Allowed
 from plantroom.runtime.terminal import Json, err, out, print_json, print_text, session, table_of
@@ -55,6 +55,10 @@ Postgres = Annotated[
     ),
 ]
 
+Safer = Annotated[
+    bool, typer.Option("--safer", help="Print the script in its safer form, which stops nobody for long.")
+]
+
 
 @app.command()
 def diff(
@@ -63,6 +67,7 @@ def diff(
     target: To,
     postgres: Postgres = None,
     engine: Annotated[EngineName, typer.Option(help="Which engines may make the script.")] = EngineName.ALL,
+    safer: Safer = False,
     as_json: Json = False,
 ) -> None:
     """Print the script that leads from one schema to the other, with its hazards and its proof.
@@ -70,18 +75,28 @@ def diff(
     Nothing is changed anywhere: both are loaded into a throw-away PostgreSQL, and the script is proven there. A script
     that is not proven is not printed; the exit code is 3 then.
 
+    With --safer, what takes as long as a table is long is in forms that let others read and write meanwhile: indexes
+    CONCURRENTLY, constraints NOT VALID and then validated. It is proven too, and is more than one transaction.
+
     Example: plantroom schema diff old.sql new.sql
+    Example: plantroom schema diff old.sql new.sql --safer
     Example: plantroom schema diff postgresql://host/shop schema/ --json
     """
     engines = ENGINES if engine is EngineName.ALL else (engine.value,)
     with _progress() as tell:
         found = _schemas(context, postgres).diff(source, target, engines=engines, tell=tell)
-    _answer(found, as_json)
+    _answer(found, as_json, safer)
 
 
 @app.command()
 def prove(
-    context: typer.Context, script: Given, source: From, target: To, postgres: Postgres = None, as_json: Json = False
+    context: typer.Context,
+    script: Given,
+    source: From,
+    target: To,
+    postgres: Postgres = None,
+    safer: Safer = False,
+    as_json: Json = False,
 ) -> None:
     """Prove a script that you have: that it leads from one schema to the other, and what it does on the way.
 
@@ -91,7 +106,7 @@ def prove(
     """
     with _progress() as tell:
         found = _schemas(context, postgres).prove(script, source, target, tell=tell)
-    _answer(found, as_json)
+    _answer(found, as_json, safer)
 
 
 @app.command()
@@ -104,15 +119,15 @@ def hazards(
     """
     with _progress() as tell:
         found = _schemas(context, postgres).hazards(script, source, tell=tell)
-    _answer(found, as_json)
+    _answer(found, as_json, safer=False)
 
 
 def _schemas(context: typer.Context, postgres: Path | None) -> Schemas:
     return Schemas(session(context).settings.home, postgres)
 
 
-def _answer(found: Diff, as_json: bool) -> None:
-    print_json(data(found)) if as_json else _tell(found)
+def _answer(found: Diff, as_json: bool, safer: bool) -> None:
+    print_json(data(found)) if as_json else _tell(found, safer)
     if found.status is Status.REFUSED:
         sys.exit(NOT_DONE)
 
@@ -141,6 +156,7 @@ def data(found: Diff) -> dict[str, Any]:
         "transactions": 0 if script is None else len(script.groups()),
         "engine": None if script is None else script.way,
         "hazards": [one.as_data() for one in found.hazards],
+        "safer": None if found.safer is None else _safer(found.safer),
         "policy": {"allowed": isinstance(verdict, Allowed), "why": verdict.reason},
         "proof": None
         if found.kept is None
@@ -157,7 +173,16 @@ def data(found: Diff) -> dict[str, Any]:
     }
 
 
-def _tell(found: Diff) -> None:
+def _safer(form: SaferForm) -> dict[str, Any]:
+    return {
+        "script": form.script.text,
+        "statements": [one.sql for one in form.script.statements],
+        "transactions": len(form.script.groups()),
+        "hazards": [one.as_data() for one in form.hazards],
+    }
+
+
+def _tell(found: Diff, safer: bool) -> None:
     if found.status is Status.EQUAL:
         print_text("equal: nothing is to be done")
         return
@@ -166,13 +191,15 @@ def _tell(found: Diff) -> None:
         for attempt in found.attempts:
             print_text(f"  {escape(attempt.way)}: {escape(attempt.why)}")
         return
+    script, hazards = found.script, found.hazards
+    if safer and found.safer is not None:
+        script, hazards = found.safer.script, found.safer.hazards
     if out.is_terminal:
-        out.print(Syntax(found.script.text.rstrip(), "sql", background_color="default", word_wrap=True))
+        out.print(Syntax(script.text.rstrip(), "sql", background_color="default", word_wrap=True))
     else:
-        sys.stdout.write(found.script.text)
+        sys.stdout.write(script.text)
     lines = [
-        (str(one.statement + 1), one.kind.value, escape(one.subject), escape(one.detail))
-        for one in _worst(found.hazards)
+        (str(one.statement + 1), one.kind.value, escape(one.subject), escape(one.detail)) for one in _worst(hazards)
     ]
     err.print()
     if lines:
@@ -180,12 +207,24 @@ def _tell(found: Diff) -> None:
     kept = found.kept
     assert kept is not None
     err.print(
-        f"[green]proven[/] with {escape(found.script.way)}: the script ends where it should (by pg_dump);"
+        f"[green]proven[/] with {escape(script.way)}: the script ends where it should (by pg_dump);"
         f" tried on {kept.rows} rows in {kept.seeded} of {kept.tables} tables"
     )
-    verdict = policy.judge(found.hazards)
+    if found.safer is not None and not safer:
+        err.print(f"a safer form is proven too (--safer): {_gain(found.script, found.hazards, found.safer)}")
+    elif safer and found.safer is None:
+        err.print("nothing in it has a safer form")
+    verdict = policy.judge(hazards)
     if not isinstance(verdict, Allowed):
         err.print(f"[bold red]would be refused[/] by default: {escape(verdict.reason)}")
+
+
+def _gain(plain: Script, hazards: Sequence[Hazard], form: SaferForm) -> str:
+    before, after = (len({one.statement for one in longest(found)}) for found in (hazards, form.hazards))
+    return (
+        f"{after} of its statements stop others for long, {before} of these;"
+        f" {len(form.script.groups())} transactions in place of {len(plain.groups())}"
+    )
 
 
 def _hazards(lines: list[tuple[str, str, str, str]]) -> None:

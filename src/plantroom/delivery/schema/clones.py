@@ -17,7 +17,7 @@ from plantroom.delivery.schema.generate import FROM, TO, generate
 from plantroom.delivery.schema.ground import Ground, said
 from plantroom.delivery.schema.model import SchemaError, Statement
 from plantroom.delivery.schema.proof import run
-from plantroom.delivery.schema.proving import Schemas, judged
+from plantroom.delivery.schema.proving import Schemas, in_safer_form, judged
 from plantroom.delivery.schema.statements import split
 from plantroom.platforms.contract import Script, Step
 
@@ -70,7 +70,7 @@ class Clones:
             self._clone(ground, dump, begins)
             ground.create(FROM, CLONE)
             sources.load(ground, TO, split(wanted), "the release's schema")
-            found = generate(ground, [Pgmig()])
+            found = in_safer_form(generate(ground, [Pgmig()]))
         script, proof = judged(name, found, allow, "Put it right by hand, or accept it: `plantroom schema accept`")
         return script, dict(proof)
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from plantroom.delivery.schema import dumps, residue
 from plantroom.delivery.schema.ground import Ground, said
 from plantroom.delivery.schema.hazards import Measured
 from plantroom.delivery.schema.model import Attempt, Diff, Entry, Failure, SchemaError, Script, Statement, Status
 from plantroom.delivery.schema.ports import Engine
-from plantroom.delivery.schema.proof import Proof, prove
+from plantroom.delivery.schema.proof import Proof, prove, safer
 from plantroom.delivery.schema.statements import bare, statement
 
 FROM, TO, WORK = "from", "to", "work"
@@ -93,10 +94,10 @@ def generate(
                 attempts.append(Attempt(way, proof.why))
                 continue
             found = _proven(proof, proof.measured, attempts)
-            if not _losses(found):
-                return found
             if best is None or _losses(found) < _losses(best):
-                best = found
+                best = replace(found, safer=safer(ground, FROM, proof, wanted))
+            if not _losses(found):
+                return best
             # Another engine may know how to keep the rows; making more things anew will not.
             break
     if best is not None:
@@ -118,12 +119,14 @@ def by_hand(ground: Ground, statements: Sequence[Statement], wanted: Sequence[En
             ran.append(done)
     end = ground.dump(WORK)
     there = WORK if wanted is None else TO
-    proof = prove(ground, FROM, there, Script(way, ran), end if wanted is None else wanted)
+    wanted_there = end if wanted is None else wanted
+    proof = prove(ground, FROM, there, Script(way, ran), wanted_there)
     if proof.why or proof.measured is None:
         left = [] if wanted is None else dumps.difference(end, wanted)
         reason = "the script does not lead there"
         return Diff(Status.REFUSED, attempts=[Attempt(way, proof.why)], reason=reason, difference=left)
-    return _proven(proof, proof.measured, ())
+    found = _proven(proof, proof.measured, ())
+    return replace(found, safer=safer(ground, FROM, proof, wanted_there))
 
 
 def _proven(proof: Proof, measured: Measured, attempts: Sequence[Attempt]) -> Diff:

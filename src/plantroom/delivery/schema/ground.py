@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -225,7 +226,7 @@ class Session:
             again = self.try_on(self.superuser, statement)
             if again is None:
                 self.let_in()
-                return Statement(statement.sql, statement.line, statement.alone, statement.boundary, privileged=True)
+                return replace(statement, privileged=True)
             return again
         return failure
 

@@ -38,6 +38,10 @@ class Statement:
 
     `alone`: it cannot run inside of a transaction. `boundary`: what it made can be used only after a commit.
     `privileged`: only a superuser may run it; found out by trying.
+
+    What is `alone` can be left half done. `done` asks, by one boolean, whether it is there wholly; `clear` takes away
+    what is there half, and nothing else. Where it is not known what became of a statement: clear, ask, and run it if it
+    is not done. Either is empty where PostgreSQL leaves nothing to clear or to ask for.
     """
 
     sql: str
@@ -46,6 +50,8 @@ class Statement:
     boundary: bool = False
     privileged: bool = False
     file: str = ""
+    clear: str = ""
+    done: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,12 @@ class Hazard:
         }
 
 
+def longest(hazards: Sequence[Hazard]) -> list[Hazard]:
+    """Those that stop others for as long as a table is long."""
+    blocks = (HazardClass.BLOCKS_READS, HazardClass.BLOCKS_WRITES)
+    return [one for one in hazards if one.kind in blocks and not one.brief]
+
+
 class Status(StrEnum):
     EQUAL = "equal"
     """Nothing is to be done."""
@@ -154,6 +166,14 @@ class Script:
 
 
 @dataclass(frozen=True, slots=True)
+class SaferForm:
+    """A script that ends where another does, and stops nobody for as long as a table is long; proven as that one is."""
+
+    script: Script
+    hazards: Sequence[Hazard]
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """What became of the rows that were there before the script ran."""
 
@@ -182,3 +202,5 @@ class Diff:
     """The fingerprint of the schema that the script leads from."""
     ends: str = ""
     """The fingerprint of the schema that it leads to."""
+    safer: SaferForm | None = None
+    """None when nothing in the script has a safer form."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from plantroom.delivery.schema import policy, renames, rules, sources
 from plantroom.delivery.schema.engines import Pgmig
+from plantroom.delivery.schema.forms import TEMPORARY
 from plantroom.delivery.schema.generate import FROM, TO, by_hand, generate
 from plantroom.delivery.schema.ground import Ground
 from plantroom.delivery.schema.model import Attempt, Diff, HazardClass, SchemaError, Statement, Status
@@ -155,7 +156,13 @@ class Schemas:
 def _with_rules(found: Diff) -> Diff:
     if found.script is None:
         return found
-    return replace(found, hazards=[*found.hazards, *rules.check(found.script.statements)])
+    safer = found.safer
+    if safer is not None:
+        given = safer.script.statements
+        # What goes under a name that was for the script alone was nobody's.
+        said = [one for one in rules.check(given) if TEMPORARY not in given[one.statement].sql]
+        safer = replace(safer, hazards=[*safer.hazards, *said])
+    return replace(found, hazards=[*found.hazards, *rules.check(found.script.statements)], safer=safer)
 
 
 class Migrations:
@@ -182,7 +189,7 @@ class Migrations:
         if found.status is Status.EQUAL:
             remedy = "Leave `generate` out of the definition"
             raise SchemaError("PR007", "the migration", value="both schemas are equal", remedy=remedy)
-        return judged(release, found, allow, "Write it by hand, as `migrate`")
+        return judged(release, in_safer_form(found), allow, "Write it by hand, as `migrate`")
 
     def prove(
         self, release: str, script: str, previous: str, wanted: str, allow: Collection[str]
@@ -190,6 +197,11 @@ class Migrations:
         """Raises as `make` does."""
         found = self._schemas.led_by(script, previous, wanted)
         return judged(release, found, allow, "Correct the script, or have it made with `generate: true`")
+
+
+def in_safer_form(found: Diff) -> Diff:
+    """With the script that stops nobody for long, where there is one. Not for what somebody wrote as it is to run."""
+    return found if found.safer is None else replace(found, script=found.safer.script, hazards=found.safer.hazards)
 
 
 def judged(release: str, found: Diff, allow: Collection[str], remedy: str) -> tuple[Script, Mapping[str, Any]]:
@@ -210,7 +222,7 @@ def judged(release: str, found: Diff, allow: Collection[str], remedy: str) -> tu
 
 def _step(group: Sequence[Statement]) -> Step:
     if group[0].alone:
-        return Step(group[0].sql, alone=True)
+        return Step(group[0].sql, True, group[0].clear, group[0].done)
     return Step("".join(f"{one.sql};\n" for one in group))
 
 

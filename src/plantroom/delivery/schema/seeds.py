@@ -21,7 +21,7 @@ _COLUMNS = """
     SELECT c.oid, n.nspname, c.relname, a.attnum, a.attname, a.attnotnull, a.atthasdef OR a.attidentity <> '',
         coalesce(nullif(t.typbasetype, 0), t.oid), coalesce(b.typname, t.typname), coalesce(b.typtype, t.typtype),
         coalesce(b.typcategory, t.typcategory), CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END,
-        a.attgenerated <> ''
+        a.attgenerated <> '', c.relkind = 'p'
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -53,6 +53,7 @@ class Table:
     schema: str
     name: str
     columns: tuple[Column, ...]
+    partitioned: bool
 
     @property
     def known(self) -> str:
@@ -74,7 +75,7 @@ class Seeded:
 
 def tables(connection: Connection) -> list[Table]:
     """All that hold rows, partitions under their parent."""
-    found: dict[int, tuple[str, str, list[Column]]] = {}
+    found: dict[int, tuple[str, str, list[Column], bool]] = {}
     for row in connection.execute(_COLUMNS.encode()).fetchall():
         (
             oid,
@@ -90,11 +91,12 @@ def tables(connection: Connection) -> list[Table]:
             category,
             modifier,
             made,
+            partitioned,
         ) = row
-        columns = found.setdefault(oid, (schema, name, []))[2]
+        columns = found.setdefault(oid, (schema, name, [], partitioned))[2]
         needed = not_null and not has_default
         columns.append(Column(number, column, needed, made, type_oid, kind_name, kind, category, modifier))
-    return [Table(oid, schema, name, tuple(columns)) for oid, (schema, name, columns) in found.items()]
+    return [Table(oid, schema, name, tuple(columns), parent) for oid, (schema, name, columns, parent) in found.items()]
 
 
 def sow(connection: Connection) -> Seeded:
@@ -205,9 +207,9 @@ def look(connection: Connection) -> Seeded:
         ]
         try:
             row: Any = connection.execute(
-                sql.SQL("SELECT {} FROM ONLY {}").format(sql.SQL(", ").join(parts), table.identifier)
-                if not _parent(connection, table)
-                else sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(parts), table.identifier)
+                sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(parts), table.identifier)
+                if table.partitioned
+                else sql.SQL("SELECT {} FROM ONLY {}").format(sql.SQL(", ").join(parts), table.identifier)
             ).fetchone()
         except psycopg.Error:
             continue
@@ -215,11 +217,6 @@ def look(connection: Connection) -> Seeded:
         for one, digest in zip(table.columns, row[1:], strict=True):
             values[table.oid, one.number] = digest
     return Seeded({table.oid: table for table in found}, rows, values)
-
-
-def _parent(connection: Connection, table: Table) -> bool:
-    row = connection.execute("SELECT relkind = 'p' FROM pg_catalog.pg_class WHERE oid = %s", (table.oid,)).fetchone()
-    return bool(row and row[0])
 
 
 def lost(before: Seeded, after: Seeded) -> tuple[list[str], list[str]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from plantroom.delivery.schema.halfdone import Recovery, recovery
 from plantroom.delivery.schema.model import SchemaError, Statement
 
 _DOLLAR = re.compile(r"\$(?:[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)?\$")
@@ -20,7 +21,8 @@ _HARMLESS = ("\\restrict", "\\unrestrict")
 """What pg_dump puts around a dump since its versions of August 2025 (CVE-2025-8714)."""
 _TRANSACTION = re.compile(r"(BEGIN|START\s+TRANSACTION|COMMIT|END|ABORT|ROLLBACK)\b[^;]*;?\s*$", re.IGNORECASE)
 _OUTSIDE = re.compile(
-    r"(CREATE|DROP)\s+(UNIQUE\s+)?INDEX\s+CONCURRENTLY\b|REINDEX\b.*\bCONCURRENTLY\b|VACUUM\b|ALTER\s+SYSTEM\b"
+    r"(CREATE|DROP)\s+(UNIQUE\s+)?INDEX\s+CONCURRENTLY\b|VACUUM\b|ALTER\s+SYSTEM\b"
+    r"|REINDEX\b.*\bCONCURRENTLY\b|REINDEX\s+(\([^)]*\)\s*)?(SCHEMA|DATABASE|SYSTEM)\b"
     r"|ALTER\s+TABLE\b.*\bDETACH\s+PARTITION\b.*\b(CONCURRENTLY|FINALIZE)\b",
     re.IGNORECASE | re.DOTALL,
 )
@@ -194,9 +196,13 @@ class _Splitter:
 def statement(sql: str, line: int = 0) -> Statement:
     """One statement, with what its text says of transactions."""
     body = bare(sql)
+    alone = _OUTSIDE.match(body) is not None
+    half = recovery(body) if alone else Recovery()
     return Statement(
         sql=sql.strip().rstrip(";").rstrip() if not sql.strip().endswith("*/") else sql.strip(),
         line=line,
-        alone=_OUTSIDE.match(body) is not None,
+        alone=alone,
         boundary=_BOUNDARY.match(body) is not None,
+        clear=half.clear,
+        done=half.done,
     )
