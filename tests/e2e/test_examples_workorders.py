@@ -136,13 +136,14 @@ def releases(tmp_path_factory: pytest.TempPathFactory, short_dir: Path) -> Mappi
 
 def upgrade(url: str, artefact: Artefact) -> None:
     """What a platform does: apply what is due, and record it."""
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS recorded (release text, sha256 text)")
         seen = [ScriptSeen(*row) for row in connection.execute("SELECT release, sha256 FROM recorded")]
         due = scripts_due(artefact, seen)
         assert isinstance(due, tuple)
         for script in due:
-            connection.execute(script.sql)
+            for step in script.parts:
+                connection.execute(step.sql)
             connection.execute("INSERT INTO recorded VALUES (%s, %s)", (script.release, script.sha256))
 
 

@@ -20,7 +20,11 @@ GROWN = (
 )
 
 
-def build(house: House, version: str, schema: str | None = None) -> None:
+SLOW = f"{GROWN}CREATE TABLE ran (what text);\n"
+BY_HAND = "CREATE TABLE ran (what text); SELECT pg_sleep(4); INSERT INTO ran VALUES ('3.0');\n"
+
+
+def build(house: House, version: str, schema: str | None = None, by_hand: str = "") -> None:
     """As a user would, with its schema proven."""
     source = house.home / "source" / version
     shutil.copytree(TINY, source, ignore=shutil.ignore_patterns("__pycache__"))
@@ -28,7 +32,8 @@ def build(house: House, version: str, schema: str | None = None) -> None:
     text = definition.read_text().replace("VERSION", version).replace("PYTHON", sys.executable)
     if schema is not None:
         (source / "initial.sql").write_text(schema)
-        text += '  from: "1.0"\n  generate: true\n'
+        text += '  from: "2.0"\n  migrate: by_hand.sql\n' if by_hand else '  from: "1.0"\n  generate: true\n'
+        (source / "by_hand.sql").write_text(by_hand)
     definition.write_text(text)
     house.run("artefact", "build", str(source))
 
@@ -146,6 +151,33 @@ class TestFleetSchemas:
         }
         # The other three had it already.
         assert ran == {f"{client}/production": ["2.0"] if client == "doghs" else [] for client in CLIENTS}
+        assert "intact" in house.run("ledger", "verify")
+
+    def test_a_run_goes_on_where_it_was_when_its_worker_or_up_is_killed(self, house: House) -> None:
+        build(house, "3.0", SLOW, BY_HAND)
+        name = house.data("schema", "apply", "3.0", "--per-pool", "1")["run"]
+
+        def done() -> int:
+            return sum(one["state"] == "done" for one in house.data("schema", "run", name)["databases"])
+
+        house.wait("the first to be done", lambda: done() > 0, 60)
+        assert done() < len(CLIENTS)
+        house.kill("worker")
+        house.wait("another to be done", lambda: done() > 1, 90)
+        assert done() < len(CLIENTS)
+        house.kill("up")
+        house.up()
+        house.wait("the run to be over", lambda: bool(house.data("schema", "run", name)["over"]), 90)
+        assert house.data("schema", "run", name)["state"] == "done"
+        assert standings(house) == dict.fromkeys(CLIENTS, "as released 3.0") | {"birch": "accepted 3.0"}
+        for client in CLIENTS:
+            url = house.platform().databases.variables(DatabaseSpec("data", f"{client}/production"))["DATABASE_URL"]
+            with psycopg.connect(url) as connection:
+                assert connection.execute("SELECT what FROM ran").fetchall() == [("3.0",)]
+        told = [
+            one["subject"] for one in house.ledger() if one["verb"] == "schema.bring" and one["key"].startswith(name)
+        ]
+        assert sorted(told) == [f"{client}/production" for client in CLIENTS]
         assert "intact" in house.run("ledger", "verify")
 
     def mark(self, house: House, client: str) -> str:
