@@ -14,11 +14,11 @@
       web: {command: ["{python}", -m, workorders.web, --port, "{port}"], health: /health, start_timeout: 20s}
       worker: {command: ["{python}", -m, workorders.worker], singleton: true}
     schema:
-      initial: schema.sql               # all of it, for a new database
+      initial: schema.sql               # all of it, for a new database; a file, or a directory of *.sql
       migrate: migrate.sql              # from the schema of release `from`; left out when that did not change
       from: "1.0"
       generate: true                    # in place of `migrate`: made from both schemas, and proven
-      allow: [loses data]               # hazards of the generated script that are meant
+      allow: [loses data]               # hazards of the script that are meant
 
 A process with a health path is of kind web; one without is a worker.
 """
