@@ -24,6 +24,9 @@ demo: $(READY) ## the main job on embedded engines: six clients, a release night
 test: $(READY) ## all tests
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
+hosts: ## what more tests need from Debian's packages: PostgreSQL 15 (root, apt; else those tests are skipped)
+	@.ci/hosts
+
 lint: $(READY) ## ruff, mypy strict, import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
@@ -40,4 +43,4 @@ bench: $(READY) ## benchmarks against a peer or a limit (ONLY=plan runs one)
 clean: ## remove the virtual environment and caches
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test hosts lint format bench clean

@@ -1,6 +1,7 @@
 """Pairs of schemas, each in both directions: a script is proven, or refused; and what is proven is true.
 
-A sixteenth of the pairs, another one with each value of PLANTROOM_PAIRS from 0 to 15; "all" takes all.
+A sixteenth of the pairs, another one with each value of PLANTROOM_PAIRS from 0 to 15; "all" takes all. On each of the
+older PostgreSQLs half as many, of those that 15 knows.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.schema.corpus import pairs
+from tests.schema.versions import NEWEST, OLDEST, lacking
 
 from plantroom.delivery.schema import dumps
 from plantroom.delivery.schema.engines import Pgmig
@@ -53,16 +55,20 @@ NO_WAY = {
     "function-attributes <-",
 }
 """Refused, each for a reason; anything else is to be proven."""
+NO_WAY_BEFORE_17 = {
+    # LIKE made the identity a sequence of bigint for a column of integer, which no dump tells (release notes of 17).
+    "form-like-including-all ->",
+}
 
 
-def directed() -> Iterator[tuple[str, str, str]]:
-    for place, (topic, name, before, after) in enumerate(pairs()):
-        if PART == "all" or place % 16 == int(PART):
+def directed(version: int, parts: int) -> Iterator[tuple[str, str, str]]:
+    for place, (topic, name, before, after) in enumerate(pairs(version)):
+        if PART == "all" or place % parts == int(PART):
             yield f"{topic}/{name} ->", before, after
             yield f"{topic}/{name} <-", after, before
 
 
-CASES = list(directed())
+CASES, OLDER_CASES = list(directed(NEWEST, 16)), list(directed(OLDEST, 32))
 
 
 def answer(ground: Ground, before: str, after: str) -> Diff:
@@ -76,8 +82,22 @@ def answer(ground: Ground, before: str, after: str) -> Diff:
 
 @pytest.mark.parametrize(("name", "before", "after"), CASES, ids=[name for name, _, _ in CASES])
 def test_each_pair_is_proven(scratch: Scratch, ground: Ground, name: str, before: str, after: str) -> None:
+    proven_or_refused(scratch, ground, name, before, after)
+
+
+@pytest.mark.parametrize("scratch", (16, 15), indirect=True)
+@pytest.mark.parametrize(("name", "before", "after"), OLDER_CASES, ids=[name for name, _, _ in OLDER_CASES])
+def test_each_pair_is_proven_on_older_ones(
+    scratch: Scratch, ground: Ground, name: str, before: str, after: str
+) -> None:
+    if missing := lacking(ground.url("postgres"), before + after):
+        pytest.skip(f"PostgreSQL {ground.version} comes without {', '.join(missing)} here")
+    proven_or_refused(scratch, ground, name, before, after)
+
+
+def proven_or_refused(scratch: Scratch, ground: Ground, name: str, before: str, after: str) -> None:
     found = answer(ground, before, after)
-    if name.partition("/")[2] in NO_WAY:
+    if name.partition("/")[2] in NO_WAY | (NO_WAY_BEFORE_17 if ground.version < 17 else set()):
         assert found.status is Status.REFUSED, "it is proven now: take it off the list"
         assert found.reason
         return

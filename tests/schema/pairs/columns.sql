@@ -245,7 +245,7 @@ CREATE TABLE product_name (
   name text,
   slug character varying(80) COLLATE "C"
 );
--- pair: column-storage-and-compression
+-- pair: column-storage-and-compression (since 16)
 -- from
 CREATE TABLE scanned_document (
   doc_id integer NOT NULL,

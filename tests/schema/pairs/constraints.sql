@@ -152,7 +152,7 @@ CREATE TABLE donation (
   amount numeric,
   CONSTRAINT donation_positive CHECK (amount > 0)
 );
--- pair: check-not-enforced
+-- pair: check-not-enforced (since 18)
 -- from
 CREATE TABLE promise (
   due date,
@@ -258,7 +258,7 @@ CREATE TABLE seat (
   seat_no integer,
   CONSTRAINT seat_no_once UNIQUE (seat_no)
 );
--- pair: not-null-named
+-- pair: not-null-named (since 18)
 -- from
 CREATE TABLE passport (
   number text NOT NULL,
@@ -269,7 +269,7 @@ CREATE TABLE passport (
   number text CONSTRAINT passport_needs_number NOT NULL,
   country text NOT NULL
 );
--- pair: not-null-named-added
+-- pair: not-null-named-added (since 18)
 -- from
 CREATE TABLE visa (
   holder text
@@ -279,7 +279,7 @@ CREATE TABLE visa (
   holder text,
   CONSTRAINT visa_holder_present NOT NULL holder
 );
--- pair: not-null-not-valid
+-- pair: not-null-not-valid (since 18)
 -- from
 CREATE TABLE lead (
   email text
@@ -289,7 +289,7 @@ CREATE TABLE lead (
   email text
 );
 ALTER TABLE lead ADD CONSTRAINT lead_email_present NOT NULL email NOT VALID;
--- pair: temporal-primary-key
+-- pair: temporal-primary-key (since 18)
 -- from
 CREATE TABLE rate_period (
   rate int4range NOT NULL,
@@ -301,7 +301,7 @@ CREATE TABLE rate_period (
   valid daterange NOT NULL,
   CONSTRAINT rate_period_pk PRIMARY KEY (rate, valid WITHOUT OVERLAPS)
 );
--- pair: temporal-unique
+-- pair: temporal-unique (since 18)
 -- from
 CREATE TABLE lease (
   flat int4range,
@@ -314,7 +314,7 @@ CREATE TABLE lease (
   during tstzrange,
   CONSTRAINT lease_once UNIQUE (flat, during WITHOUT OVERLAPS)
 );
--- pair: temporal-foreign-key
+-- pair: temporal-foreign-key (since 18)
 -- from
 CREATE TABLE post (
   post_id int4range,

@@ -52,7 +52,7 @@ CREATE TABLE room_slot (
   during tsrange NOT NULL,
   CONSTRAINT room_slot_free EXCLUDE USING gist (room WITH =, during WITH &&)
 );
--- pair: extension-btree-gist-temporal-key
+-- pair: extension-btree-gist-temporal-key (since 18)
 -- from
 CREATE EXTENSION btree_gist;
 CREATE TABLE price_at (

@@ -116,7 +116,7 @@ CREATE TABLE waybill (
   carrier_id integer
 );
 ALTER TABLE waybill ADD CONSTRAINT waybill_carrier FOREIGN KEY (carrier_id) REFERENCES carrier;
--- pair: fk-not-enforced
+-- pair: fk-not-enforced (since 18)
 -- from
 CREATE TABLE dim_day (
   day date PRIMARY KEY

@@ -47,7 +47,7 @@ CREATE TABLE contract_term (
   starts date,
   ends date DEFAULT '2099-12-31'::date
 );
--- pair: generated-virtual-added
+-- pair: generated-virtual-added (since 18)
 -- from
 CREATE TABLE tank (
   level_mm integer
@@ -57,7 +57,7 @@ CREATE TABLE tank (
   level_mm integer,
   level_m numeric GENERATED ALWAYS AS (level_mm / 1000.0) VIRTUAL
 );
--- pair: generated-virtual-to-stored
+-- pair: generated-virtual-to-stored (since 18)
 -- from
 CREATE TABLE product_dim (
   w numeric,
@@ -70,7 +70,7 @@ CREATE TABLE product_dim (
   d numeric,
   footprint numeric GENERATED ALWAYS AS (w * d) STORED
 );
--- pair: generated-virtual-expression-changed
+-- pair: generated-virtual-expression-changed (since 18)
 -- from
 CREATE TABLE salary (
   gross numeric,

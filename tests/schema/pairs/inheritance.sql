@@ -128,7 +128,7 @@ CREATE TABLE alarm_fire (
 ) INHERITS (alarm);
 ALTER TABLE alarm_fire ALTER COLUMN level SET DEFAULT 9;
 ALTER TABLE alarm_fire ALTER COLUMN code SET NOT NULL;
--- pair: inherits-not-null-no-inherit
+-- pair: inherits-not-null-no-inherit (since 18)
 -- from
 CREATE TABLE base_asset (
   tag text CONSTRAINT base_tag_needed NOT NULL

@@ -86,7 +86,7 @@ CREATE TABLE public.extra (
   id integer PRIMARY KEY
 );
 CREATE PUBLICATION schemas_pub FOR TABLES IN SCHEMA sales, support, TABLE public.extra;
--- pair: publication-empty-and-generated-columns
+-- pair: publication-empty-and-generated-columns (since 18)
 -- from
 CREATE PUBLICATION empty_pub;
 -- to

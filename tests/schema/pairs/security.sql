@@ -145,7 +145,7 @@ CREATE TABLE sales (
 );
 GRANT SELECT, INSERT, UPDATE ON sales TO app_writer;
 GRANT SELECT, TRIGGER ON sales TO PUBLIC;
--- pair: grant-with-grant-option
+-- pair: grant-with-grant-option (since 17)
 -- from
 CREATE TABLE stats (
   id integer

@@ -71,12 +71,12 @@ CREATE TABLE guest (
   name text COLLATE plain_c
 );
 CREATE INDEX guest_name ON guest (name);
--- pair: collation-provider-changed
+-- pair: collation-provider-changed (since 17)
 -- from
 CREATE COLLATION codepoint (PROVIDER = libc, LOCALE = 'C');
 -- to
 CREATE COLLATION codepoint (PROVIDER = builtin, LOCALE = 'C.UTF-8');
--- pair: collation-redefined-while-used
+-- pair: collation-redefined-while-used (since 17)
 -- from
 CREATE COLLATION sort_it (PROVIDER = builtin, LOCALE = 'C.UTF-8');
 CREATE TABLE entry (

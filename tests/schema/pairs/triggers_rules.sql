@@ -205,13 +205,13 @@ CREATE TABLE temp_board (
 CREATE FUNCTION temp_board_fn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
 CREATE TRIGGER temp_board_t BEFORE INSERT ON temp_board FOR EACH ROW EXECUTE FUNCTION temp_board_fn();
 -- to
--- pair: event-trigger-created
+-- pair: event-trigger-created (since 17)
 -- from
 CREATE FUNCTION ddl_note() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN NULL; END $$;
 -- to
 CREATE FUNCTION ddl_note() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN NULL; END $$;
 CREATE EVENT TRIGGER note_ddl ON ddl_command_end EXECUTE FUNCTION ddl_note();
--- pair: event-trigger-tags-and-enabled
+-- pair: event-trigger-tags-and-enabled (since 17)
 -- from
 CREATE FUNCTION ddl_watch() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN NULL; END $$;
 CREATE EVENT TRIGGER watch_ddl ON sql_drop WHEN TAG IN ('DROP TABLE') EXECUTE FUNCTION ddl_watch();
@@ -220,7 +220,7 @@ CREATE FUNCTION ddl_watch() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN N
 CREATE EVENT TRIGGER watch_ddl ON sql_drop WHEN TAG IN ('DROP TABLE', 'DROP VIEW') EXECUTE FUNCTION ddl_watch();
 ALTER EVENT TRIGGER watch_ddl DISABLE;
 COMMENT ON EVENT TRIGGER watch_ddl IS 'off for now';
--- pair: event-trigger-enable-always
+-- pair: event-trigger-enable-always (since 17)
 -- from
 CREATE FUNCTION et() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN NULL; END $$;
 CREATE EVENT TRIGGER et_start ON ddl_command_start EXECUTE FUNCTION et();

@@ -60,7 +60,7 @@ ALTER DOMAIN sku_code ADD CONSTRAINT sku_shape CHECK (VALUE ~ '^[A-Z]{3}') NOT V
 CREATE TABLE sku_list (
   sku sku_code
 );
--- pair: domain-named-not-null
+-- pair: domain-named-not-null (since 18)
 -- from
 CREATE DOMAIN plate AS text CONSTRAINT plate_given NOT NULL;
 -- to
