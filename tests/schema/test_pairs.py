@@ -85,7 +85,7 @@ def test_each_pair_is_proven(scratch: Scratch, ground: Ground, name: str, before
     proven_or_refused(scratch, ground, name, before, after)
 
 
-@pytest.mark.parametrize("scratch", (16, 15), indirect=True)
+@pytest.mark.parametrize("scratch", [16, 15], indirect=True)
 @pytest.mark.parametrize(("name", "before", "after"), OLDER_CASES, ids=[name for name, _, _ in OLDER_CASES])
 def test_each_pair_is_proven_on_older_ones(
     scratch: Scratch, ground: Ground, name: str, before: str, after: str
