@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.schema.versions import on_each
 
+from plantroom.delivery.schema import dumps
+from plantroom.delivery.schema.ground import Ground
 from plantroom.delivery.schema.model import SchemaError
 from plantroom.delivery.schema.statements import bare, split
 
@@ -65,3 +68,36 @@ def test_what_is_no_sql_is_refused_with_its_line(sql: str, said: str) -> None:
     with pytest.raises(SchemaError) as caught:
         split(sql)
     assert said in str(caught.value)
+
+
+AWKWARD = r"""
+CREATE TABLE "a;b" (x integer DEFAULT 1, y text DEFAULT 'it''s; so', z text DEFAULT E'back\\slash;');
+COMMENT ON COLUMN "a;b".y IS 'one; /* two; -- three
+$$ four;';
+CREATE FUNCTION whole() RETURNS integer LANGUAGE sql
+    BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END;
+CREATE FUNCTION quoted() RETURNS text LANGUAGE plpgsql AS $_$ BEGIN RETURN $x$;$x$; END; $_$;
+CREATE RULE twice AS ON DELETE TO "a;b" DO ALSO (SELECT 1; SELECT 2);
+CREATE VIEW seen AS SELECT CASE WHEN x > 0 THEN ';' ELSE y END AS "c;" FROM "a;b";
+"""
+
+
+@on_each
+def test_a_dump_of_each_version_is_taken_apart_and_loads(ground: Ground) -> None:
+    ground.create("awkward")
+    assert ground.load("awkward", split(AWKWARD)) == []
+    text = ground.dump_text("awkward")
+    # Each version has its own beginning: a command of psql, and settings that older ones do not know.
+    assert "\n\\restrict " in text
+    assert ("\nSET transaction_timeout = 0;\n" in text) is (ground.version >= 17)
+    ground.create("again")
+    assert ground.load("again", split(text)) == []
+    assert dumps.same(ground.dump("awkward"), ground.dump("again"))
+
+
+@on_each
+def test_what_a_newer_pg_dump_sets_is_passed_over(ground: Ground) -> None:
+    ground.create("newer")
+    text = "\\restrict x\nSET transaction_timeout = 0;\nSET of_the_future = 1;\nCREATE TABLE t (a integer);\n"
+    assert ground.load("newer", split(f"{text}\\unrestrict x\n")) == []
+    assert [one.name for one in ground.dump("newer")] == ["t"]

@@ -19,7 +19,6 @@ from plantroom.runtime.clock import Clock, stamp
 from plantroom.runtime.database import Database
 
 INTENT = "schema run"
-_REFUSING = (Standing.DRIFTED, Standing.UNKNOWN)
 
 
 class AppliedEstate(Protocol):
