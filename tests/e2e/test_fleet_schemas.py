@@ -180,6 +180,15 @@ class TestFleetSchemas:
         assert sorted(told) == [f"{client}/production" for client in CLIENTS]
         assert "intact" in house.run("ledger", "verify")
 
+    def test_what_is_observed_is_looked_at_and_never_changed(self, house: House) -> None:
+        estate = tiny_estate(CLIENTS)
+        estate["clients"]["alder"]["management"] = "observed"
+        house.declare(estate)
+        house.apply()
+        assert set(standings(house)) == set(CLIENTS)
+        run = house.data("schema", "apply", "3.0")
+        assert [one["environment"].split("/")[0] for one in run["databases"]] == ["birch", "cedar", "doghs"]
+
     def mark(self, house: House, client: str) -> str:
         for one in house.data("schema", "status")["groups"]:
             if f"{client}/production" in one["environments"]:

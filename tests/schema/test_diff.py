@@ -281,3 +281,13 @@ def test_nothing_is_left_when_it_is_killed(home: Path) -> None:
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert wait_until(lambda: not there() and not Path(f"/proc/{server}").exists(), 20)
+
+
+def test_what_the_proving_ground_gives_its_owner_is_in_no_script(home: Path) -> None:
+    """A wrapper is made by a superuser; that the owner may use it there is nobody else's business."""
+    wrapper = "CREATE FOREIGN DATA WRAPPER nothing; CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing;"
+    found = diff(home, "", wrapper)
+    assert found["status"] == "proven"
+    assert "CREATE SERVER" in found["script"]
+    assert "GRANT" not in found["script"]
+    assert diff(home, wrapper, "")["status"] == "proven"

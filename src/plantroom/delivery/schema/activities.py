@@ -137,7 +137,8 @@ class Activities:
         groups = [one for one in fleet_policy.groups(look, {}) if one.fingerprint == given.fingerprint]
         apart = [one for one in groups if one.expected and one.expected != one.fingerprint]
         if not apart:
-            raise SchemaError("PR011", given.fingerprint, value="no database has this schema and should have another")
+            value, remedy = "no database has this schema and should have another", "See `plantroom schema drift`"
+            raise SchemaError("PR011", f"fingerprint {given.fingerprint}", value=value, remedy=remedy)
         group = apart[0]
         left = await self._releases.schema_of(group.application, group.release)
         assert left is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from enum import StrEnum
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -172,16 +173,8 @@ def run(
 
 
 def _follow_or_show(context: typer.Context, found: dict[str, Any], *, follow: bool, as_json: bool) -> None:
-    said: set[str] = set()
-    while follow:
-        for one in found["databases"]:
-            if one["state"] == "failed" and one["environment"] not in said:
-                said.add(one["environment"])
-                out.print(f"  {escape(one['environment'])} {paint('failed')}: {escape(one['why'])}")
-        if found["over"]:
-            break
-        time.sleep(_LOOK)
-        found = session(context).patiently(_path(found["run"]))
+    if follow:
+        found = _followed(context, found)
     if as_json:
         print_json(found)
     else:
@@ -190,13 +183,31 @@ def _follow_or_show(context: typer.Context, found: dict[str, Any], *, follow: bo
         raise typer.Exit(_NOT_DONE)
 
 
+def _followed(context: typer.Context, found: dict[str, Any]) -> dict[str, Any]:
+    """Until the run has ended. Ctrl-C leaves it running: it belongs to the worker."""
+    said: set[str] = set()
+    with err.status(_counted(found)) if err.is_terminal else nullcontext() as status:
+        while True:
+            for one in found["databases"]:
+                if one["state"] == "failed" and one["environment"] not in said:
+                    said.add(one["environment"])
+                    out.print(f"  {escape(one['environment'])} {paint('failed')}: {escape(one['why'])}")
+            if found["over"]:
+                return found
+            time.sleep(_LOOK)
+            found = session(context).patiently(_path(found["run"]))
+            if status is not None:
+                status.update(_counted(found))
+
+
+def _counted(found: dict[str, Any]) -> str:
+    states = [one["state"] for one in found["databases"]]
+    return ", ".join(f"{states.count(state)} {state}" for state in ("done", "failed", "waiting") if state in states)
+
+
 def _show_run(found: dict[str, Any]) -> None:
-    counts = {
-        state: sum(one["state"] == state for one in found["databases"]) for state in ("done", "failed", "waiting")
-    }
-    told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     why = f": {escape(found['why'])}" if found["why"] else ""
-    print_text(f"{found['run']} ({escape(found['about'])}) {paint(found['state'])}, {told}{why}")
+    print_text(f"{found['run']} ({escape(found['about'])}) {paint(found['state'])}, {_counted(found)}{why}")
 
 
 def _show_group(one: dict[str, Any]) -> None:

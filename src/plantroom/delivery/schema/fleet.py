@@ -126,10 +126,7 @@ def check(script: Script) -> Check | None:
             return ""
         if _version(here) != _version(script.begins):
             return f"its PostgreSQL is {_version(here)}, and the script was proven on {_version(script.begins)}"
-        return (
-            f"its schema is {short(here)}, and the script was proven on {short(script.begins)}:"
-            " `plantroom schema drift` says what differs"
-        )
+        return f"its schema is {short(here)}, and the script was proven on {short(script.begins)}"
 
     def after(answer: Answer) -> str:
         here = seen(answer)

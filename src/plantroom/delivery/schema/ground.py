@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, LiteralString, Self
 
 import psycopg
 from psycopg import sql
@@ -134,13 +134,18 @@ class Session:
         self._name = name
         self._owner: Connection | None = None
         self._super: Connection | None = None
+        self._let_in = False
 
     def __enter__(self) -> Self:
+        if self.owner.execute("SELECT FROM pg_catalog.pg_foreign_data_wrapper").fetchone() is not None:
+            self.let_in()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._let_in:
+            self._wrappers("REVOKE USAGE ON FOREIGN DATA WRAPPER {} FROM {}")
         for connection in (self._owner, self._super):
             if connection is not None:
                 connection.close()
@@ -231,10 +236,15 @@ class Session:
         return failure
 
     def let_in(self) -> None:
-        """The owner may use whatever wrapper there is; what its servers and tables may do is for PostgreSQL to say."""
-        for (name,) in self.superuser.execute("SELECT fdwname FROM pg_catalog.pg_foreign_data_wrapper").fetchall():
-            grant = sql.SQL("GRANT USAGE ON FOREIGN DATA WRAPPER {} TO {}")
-            self.superuser.execute(grant.format(sql.Identifier(name), sql.Identifier(OWNER)))
+        """For as long as the session lasts, the owner may use whatever wrapper there is; what its servers and tables
+        may do is for PostgreSQL to say. Afterwards nothing of that is in a dump, or in a script that is made of one."""
+        self._let_in = True
+        self._wrappers("GRANT USAGE ON FOREIGN DATA WRAPPER {} TO {}")
+
+    def _wrappers(self, what: LiteralString) -> None:
+        query = "SELECT fdwname FROM pg_catalog.pg_foreign_data_wrapper"
+        for (name,) in self.superuser.execute(query).fetchall():
+            self.superuser.execute(sql.SQL(what).format(sql.Identifier(name), sql.Identifier(OWNER)))
 
     def try_on(self, connection: Connection, statement: Statement) -> Failure | None:
         try:

@@ -10,7 +10,8 @@ from plantroom.delivery.schema.fleet_model import Group, Look, Run, RunState, St
 from plantroom.delivery.schema.model import SchemaError
 from plantroom.delivery.schema.ports import Courier, Releases
 from plantroom.estate.changes import Status
-from plantroom.estate.model import Loaded
+from plantroom.estate.effective import Place, management_of
+from plantroom.estate.model import Estate, Loaded, Management
 from plantroom.kernel.digest import digest
 from plantroom.ledger.model import Draft, Phase
 from plantroom.ledger.service import Ledger
@@ -120,6 +121,7 @@ class SchemaService:
         intent = digest(body)
         run = Run(f"run-{intent[7:19]}", intent, actor, now, None, RunState.RUNNING, "", work)
         async with self._database.transaction() as connection:
+            await store.one_at_a_time(connection)
             others = await store.running(connection)
             if others:
                 raise SchemaError(
@@ -193,9 +195,12 @@ class SchemaService:
         if body is None:
             remedy = "Have one made with `plantroom schema repair`"
             raise SchemaError("PR011", f"repair {asked}", value="was never made", remedy=remedy)
-        script = script_from(body["script"])
         about = f"repair {body['application']} {body['release']}"
-        return Work(about, "", script, 1, 4, 1), [(name, pool) for name, pool in body["databases"]]
+        estate = (await self._estate.applied()).estate
+        databases = [(name, pool) for name, pool in body["databases"] if _managed(estate, name)]
+        if not databases:
+            raise _nobody(about, "none of its databases is of a managed environment")
+        return Work(about, "", script_from(body["script"]), 1, 4, 1), databases
 
     async def _releasing(self, version: str, application: str | None, stage: str) -> tuple[Work, list[tuple[str, str]]]:
         estate = (await self._estate.applied()).estate
@@ -226,12 +231,28 @@ class SchemaService:
             and target.stage == stage
             and target.database_pool is not None
             and target.status is Status.LIVE
+            and _managed(estate, target.environment)
         ]
         if not mine:
-            raise SchemaError("PR013", f"{names[0]} at stage {stage}", value="no live environment has a database of it")
+            raise _nobody(f"{names[0]} at stage {stage}", "no live, managed environment has a database of it")
         mine.sort(key=lambda target: (order.get(target.ring, len(order)), target.environment))
         work = Work(f"{names[0]} {version}", artefact, None, 1, 4, 1)
         return work, [(target.environment, target.database_pool or "") for target in mine]
+
+
+def _managed(estate: Estate, environment: str) -> bool:
+    """What is observed is watched, and never changed."""
+    name, _, stage = environment.partition("/")
+    client = estate.clients.get(name)
+    declared = None if client is None else client.environments.get(stage)
+    if client is None or declared is None:
+        return False
+    return management_of(estate, Place(environment, name, stage, client, declared)) is Management.MANAGED
+
+
+def _nobody(subject: str, value: str) -> SchemaError:
+    remedy = "See `plantroom environments`, and `management` in the estate"
+    return SchemaError("PR013", subject, value=value, limit="a run changes managed environments only", remedy=remedy)
 
 
 def _only(found: Sequence[Group], asked: str, groups: Sequence[Group]) -> Group:

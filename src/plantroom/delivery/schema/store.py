@@ -73,6 +73,12 @@ async def repair(connection: AsyncConnection, digest: str) -> Any:
     return found.scalar()
 
 
+async def one_at_a_time(connection: AsyncConnection) -> None:
+    """Until the caller's transaction has ended nobody else begins a run; two who ask at once come one after the
+    other."""
+    await connection.execute(text("LOCK TABLE schema_run IN SHARE ROW EXCLUSIVE MODE"))
+
+
 async def add_run(connection: AsyncConnection, run: Run, databases: Sequence[tuple[str, str]]) -> None:
     """With its databases: (environment, pool), in order."""
     await connection.execute(

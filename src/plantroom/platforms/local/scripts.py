@@ -156,7 +156,8 @@ class _One:
         until = time.monotonic() + self._limits.lock_timeout_ms / 1000
         while not await self._alone_now():
             if time.monotonic() >= until:
-                raise PlatformError("PR403", self._subject, value="another script, or an earlier run, is still at it")
+                value, remedy = "another script, or an earlier run, is still at it", "Wait for it, and try again"
+                raise PlatformError("PR403", self._subject, value=value, remedy=remedy)
             await asyncio.sleep(_LOOK_S)
         try:
             yield
@@ -206,6 +207,7 @@ class _One:
                 self._subject,
                 value=f"another one was applied, {recorded}",
                 limit=f"this one is {self._script.sha256}",
+                remedy="One that is half run is taken back by `plantroom schema repair`",
             )
 
     async def _transaction(self, place: int, step: Step) -> None:
@@ -278,7 +280,8 @@ class _One:
 
     def _refuse(self, why: str) -> None:
         if why:
-            raise PlatformError("PR406", self._subject, value=why)
+            remedy = "See `plantroom schema drift`; nothing of the step was kept"
+            raise PlatformError("PR406", self._subject, value=why, remedy=remedy)
 
     async def _first(self, query: LiteralString, *values: object) -> tuple[Any, ...] | None:
         return await (await self._connection.execute(query, values)).fetchone()
