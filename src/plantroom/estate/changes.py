@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
@@ -80,6 +80,8 @@ class Record:
     hosts: tuple[str, ...]
     go_live: date | None = None
     """While it is provisioning: the day that it waits for."""
+    instances: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    """By process type and slot, the name of what runs there; empty where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,9 @@ class Plan:
     generation: int
     content: str
     refusals: tuple[str, ...] = ()
+    behind: tuple[Change, ...] = ()
+    """What differs from the records of environments that are to become something else. No part of what is done: as
+    they change, their parts are brought to what is declared."""
 
     @cached_property
     def effective(self) -> tuple[Change, ...]:

@@ -138,14 +138,15 @@ def _instances(wanted: Wanted, seen: Seen, chosen: dict[Assignment, InstanceSeen
         label = f"{name}/{assignment.process}/{assignment.slot}"
         after: Content = {"server": assignment.server}
         there = slots.pop(slot, [])
+        known = record.instances.get(slot, "") if record and before.get(slot) == assignment.server else ""
         if len(there) > 1:
-            there.sort(key=lambda one: _oddity(one, assignment, artefact))
+            there.sort(key=lambda one: _oddity(one, assignment, artefact, known))
         if not there:
             action, reason = _absent(wanted, seen, before.get(slot))
             yield _change(action, ObjectKind.INSTANCE, label, name, reason, after=after)
             continue
         one = chosen[assignment] = there[0]
-        if reason := _unlike(one, assignment, artefact):
+        if reason := _unlike(one, assignment, artefact, known):
             yield _change(Action.UPDATED, ObjectKind.INSTANCE, label, name, reason, before=_content(one), after=after)
         else:
             starting = "starting" if one.state is Running.STARTING else ""
@@ -158,8 +159,9 @@ def _instances(wanted: Wanted, seen: Seen, chosen: dict[Assignment, InstanceSeen
         yield from (_left_over(name, other, reason) for other in others)
 
 
-def _oddity(one: InstanceSeen, assignment: Assignment, artefact: str | None) -> tuple[bool, bool, bool, str]:
-    return one.artefact != artefact, one.server != assignment.server, one.state is Running.STOPPED, one.id
+def _oddity(one: InstanceSeen, assignment: Assignment, artefact: str | None, known: str) -> tuple[bool | str, ...]:
+    stopped = one.state is Running.STOPPED
+    return one.artefact != artefact, one.server != assignment.server, one.id != known, stopped, one.id
 
 
 def _absent(wanted: Wanted, seen: Seen, server: str | None) -> tuple[Action, str]:
@@ -170,11 +172,13 @@ def _absent(wanted: Wanted, seen: Seen, server: str | None) -> tuple[Action, str
     return Action.CREATED, "new"
 
 
-def _unlike(one: InstanceSeen, assignment: Assignment, artefact: str | None) -> str:
+def _unlike(one: InstanceSeen, assignment: Assignment, artefact: str | None, known: str) -> str:
     if one.server != assignment.server:
         return f"moves from {one.server} to {assignment.server}"
     if artefact is not None and one.artefact != artefact:
         return f"runs artefact {short(one.artefact)}, recorded is {short(artefact)}"
+    if known and one.id != known:
+        return f"is {one.id}, recorded is {known}"
     return f"stopped {BEHIND}" if one.state is Running.STOPPED else ""
 
 

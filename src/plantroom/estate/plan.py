@@ -77,6 +77,7 @@ def make(loaded: Loaded, observed: Observed, placements: Placements, generation:
             found += _left_alone(estate, place, record, seen)
     found += _undeclared(estate, records, seen, gone, refusals)
     found = [*judged(estate, found, observed, [record for name, record in retiring.items() if name not in refusals])]
+    behind = tuple(_behind(found, records, seen))
     changes = [
         *able(server_changes(estate, observed, _leaving(found)), Capability.SERVERS, observed),
         *able(pool_changes(estate, observed), Capability.DATABASES, observed),
@@ -90,7 +91,18 @@ def make(loaded: Loaded, observed: Observed, placements: Placements, generation:
         generation=generation,
         content=loaded.content,
         refusals=tuple(_refusals(loaded, changes)),
+        behind=behind,
     )
+
+
+def _behind(found: Iterable[Change], records: Mapping[str, Record], seen: Seen) -> Iterator[Change]:
+    """What differs from the records of environments that are to become something else."""
+    for change in found:
+        record = records.get(change.name)
+        if change.kind is not ObjectKind.ENVIRONMENT or (change.action in IDLE and not change.held_by):
+            continue
+        if record is not None and record.go_live is None and record.status is not Status.RETIRED:
+            yield from (part for part in diff(as_recorded(record), seen) if part.action not in IDLE)
 
 
 def _leaving(changes: Iterable[Change]) -> set[str | None]:

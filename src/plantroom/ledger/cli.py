@@ -223,7 +223,7 @@ def _told(one: dict[str, Any]) -> str:
         return str(one["unreadable"])
     payload = one["payload"]
     if one["phase"] == "outcome":
-        data = payload.get("data")
-        more = data.get("why") or data.get("release") or "" if isinstance(data, dict) else ""
-        return f"{'done' if payload.get('done') else 'refused'} {payload.get('why') or more}".strip()
+        data = payload["data"] if isinstance(payload.get("data"), dict) else {}
+        word = data.get("result", "done") if payload.get("done") else "refused"
+        return f"{word} {payload.get('why') or data.get('why') or data.get('release') or ''}".strip()
     return str(payload.get("why") or payload.get("release") or "")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -176,7 +177,14 @@ class Activities:
         spec = policy.route_of(target, artefact)
 
         async def act() -> dict[str, Any]:
-            await self._platform.traffic.route([spec])
+            try:
+                await self._platform.traffic.route([spec])
+            except PlatformError as error:
+                if error.code != "PR402":
+                    raise
+                left = policy.names_left(scene.change, target, await self._platform.traffic.observe())
+                await self._platform.traffic.route([replace(spec, hosts=left)])
+                return {"hosts": list(left)}
             return {}
 
         detail = {"hosts": list(spec.hosts), "suspended": spec.suspended}
@@ -347,6 +355,8 @@ class Activities:
             # Not an outcome: when its day comes, it has an end of its own.
             raise ApplicationError(f"the change {given.change} is not under way", non_retryable=True)
         done = given.direction == Direction.FORWARD
+        routed = await self._journal.outcome(_key(replace(given, name=""), steps.ROUTE))
+        left = tuple(routed.data.get("hosts", ())) if routed is not None else ()
 
         async def act() -> dict[str, Any]:
             return {"result": "done" if done else "failed", "why": given.name, "release": change.target.release}
@@ -355,6 +365,8 @@ class Activities:
             now = stamp(self._clock())
             if done:
                 await store.keep(connection, change.target, change.key, now)
+            if left:
+                await store.rename(connection, change.environment, left)
             state = ChangeState.DONE if done else ChangeState.FAILED
             await store.set_change(connection, change.key, state, given.name, now)
 

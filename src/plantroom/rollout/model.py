@@ -89,6 +89,7 @@ class Target:
             database_pool=self.database_pool,
             file_store=self.file_store,
             hosts=self.hosts,
+            instances={(one.process, one.slot): self.instance(one.process, one.slot) for one in self.assignments},
         )
 
     def as_data(self) -> dict[str, Any]:

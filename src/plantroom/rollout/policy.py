@@ -21,7 +21,7 @@ from plantroom.platforms.contract import (
     Running,
     SecretRef,
 )
-from plantroom.rollout.model import ArtefactView, Move, Size, Target
+from plantroom.rollout.model import ArtefactView, Change, Move, Size, Target
 
 _STATUS = {
     EnvironmentState.LIVE: Status.LIVE,
@@ -155,6 +155,16 @@ def instance_spec(
 def route_of(target: Target, artefact: ArtefactView) -> RouteSpec:
     health = next((spec.health_path for spec in artefact.processes.values() if spec.kind is ProcessKind.WEB), None)
     return RouteSpec(target.environment, target.hosts, health or "/", target.status is not Status.LIVE)
+
+
+def names_left(change: Change, side: Target, routes: Sequence[RouteSeen]) -> tuple[str, ...]:
+    """The host names of one side of a change, without those that the environment had and another one has by now: an
+    apply may have moved them meanwhile. On the way back to names that are all gone, those that it was to have stay.
+    A name that is only wanted is among them, whoever has it."""
+    had = () if change.previous is None else change.previous.hosts
+    others = {host for route in routes if route.environment != change.environment for host in route.hosts}
+    left = tuple(host for host in side.hosts if host not in others or host not in had)
+    return left or tuple(host for host in change.target.hosts if host not in others) or side.hosts
 
 
 def _is_web(artefact: ArtefactView, process: str) -> bool:

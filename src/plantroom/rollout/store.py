@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -122,6 +122,16 @@ async def keep(connection: AsyncConnection, target: Target, change: str, at: str
             "at": at,
         },
     )
+
+
+async def rename(connection: AsyncConnection, environment: str, hosts: tuple[str, ...]) -> None:
+    """Record the host names that are left of an environment that is else what it was."""
+    there = await locked_target(connection, environment)
+    if there is not None:
+        await connection.execute(
+            text("UPDATE environment SET target = :target WHERE environment = :environment"),
+            {"environment": environment, "target": json.dumps(replace(there, hosts=hosts).as_data())},
+        )
 
 
 async def open_change(connection: AsyncConnection, change: Change, at: str) -> None:

@@ -167,20 +167,25 @@ class EnvironmentChange:
 
     async def _all(self, todo: list[steps.Step], change: str, direction: Direction) -> str:
         """Every step in order: the short ones that follow each other as one activity, what lasts by itself. Why it
-        could not be gone to its end."""
+        could not be gone to its end. What cannot be had back of a route keeps no instance from coming back."""
+        without = ""
         while todo:
-            if todo[0].verb in steps.LASTING:
+            step = todo[0]
+            if step.verb in steps.LASTING:
                 result = await self._long(todo.pop(0), change, direction, steps.LONG)
             else:
                 short = list(takewhile(lambda step: step.verb not in steps.LASTING, todo))
                 ran = await self._run(steps.RunInput(change, direction.value, short))
                 todo, result = todo[ran.count :], ran.last
-                if result.wait:
+                if result.wait or not result.done:
                     step = todo.pop(0)
+                if result.wait:
                     result = await self._long(step, change, direction, timedelta(seconds=step.limit_s + 10))
             if not result.done:
-                return result.why
-        return ""
+                if direction is not Direction.BACK or step.verb != steps.ROUTE:
+                    return result.why
+                without = result.why
+        return without
 
     async def _run(self, given: steps.RunInput) -> steps.RunResult:
         limit = steps.SHORT * len(given.steps)

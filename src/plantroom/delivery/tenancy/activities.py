@@ -224,7 +224,10 @@ class Activities:
             await store.end_generation(connection, intent.digest, work.commit, work.content, intent.actor, now)
             await rollout_store.end_intent(connection, intent.digest, {"failed": given.failed})
 
-        await self._step(intent, steps.END, "", {"failed": given.failed}, _nothing, record)
+        async def act() -> dict[str, Any]:
+            return {"result": "failed" if given.failed else "done", "why": why}
+
+        await self._step(intent, steps.END, "", {"failed": given.failed}, act, record)
         await self._ledger.checkpoint_at_end()
         return steps.ApplyResult(not given.failed, why)
 

@@ -106,10 +106,15 @@ def days_ahead(estate: Estate, today: date) -> dict[str, date]:
     }
 
 
-def without_under_way(plan: Plan, under_way: Mapping[str, str]) -> Plan:
+def without_under_way(plan: Plan, under_way: Mapping[str, str], hosts: Mapping[str, Collection[str]]) -> Plan:
     """The plan without what is being changed now, by (environment, who): half-way is neither drift nor a wish. A server
-    that one of them is still to leave stays."""
-    changing = [change for change in plan.changes if change.environment in under_way]
+    that one of them is still to leave stays, and so does whoever is to have a host name of theirs. `hosts` are the host
+    names that environments have now."""
+    if not under_way:
+        return plan
+    left_out = {name: f"a change is under way, asked for by {who}" for name, who in under_way.items()}
+    left_out |= _for_names(plan, under_way, hosts)
+    changing = [change for change in plan.changes if change.environment in left_out]
     needed = {
         change.before.get("server") for change in changing if change.kind is ObjectKind.INSTANCE and change.before
     }
@@ -118,14 +123,35 @@ def without_under_way(plan: Plan, under_way: Mapping[str, str]) -> Plan:
         if change.kind is ObjectKind.SERVER and change.action is Action.DELETED and change.name in needed
         else change
         for change in plan.changes
-        if change.environment not in under_way
+        if change.environment not in left_out
     ]
-    kept += [
-        Change(Action.UNCHANGED, ObjectKind.ENVIRONMENT, name, f"a change is under way, asked for by {who}")
-        for name, who in under_way.items()
-    ]
+    kept += [Change(Action.UNCHANGED, ObjectKind.ENVIRONMENT, name, reason) for name, reason in left_out.items()]
     order = {kind: place for place, kind in enumerate(ObjectKind)}
-    return replace(plan, changes=tuple(sorted(kept, key=lambda change: (order[change.kind], change.name))))
+    return replace(
+        plan,
+        changes=tuple(sorted(kept, key=lambda change: (order[change.kind], change.name))),
+        behind=tuple(change for change in plan.behind if change.environment not in left_out),
+    )
+
+
+def _for_names(plan: Plan, under_way: Collection[str], hosts: Mapping[str, Collection[str]]) -> dict[str, str]:
+    """Who waits for a host name of one that is being changed, or of one that waits itself; and the reason."""
+    held = {host: name for name in under_way for host in hosts.get(name, ())}
+    routes = [change for change in plan.changes if change.kind is ObjectKind.ROUTE and change.action not in IDLE]
+    waiting: dict[str, str] = {}
+    asked = -1
+    while asked < len(waiting):
+        asked = len(waiting)
+        for change in routes:
+            name = change.environment or change.name
+            wanted = (change.after or {}).get("hosts")
+            names = wanted if isinstance(wanted, list) else []
+            of_others = [host for host in names if held.get(host, name) != name]
+            if of_others and name not in waiting and name not in under_way:
+                giver = held[of_others[0]]
+                waiting[name] = f"waits for {of_others[0]}, which {giver} has until its own change has ended"
+                held.update((host, name) for host in hosts.get(name, ()))
+    return waiting
 
 
 def with_settings(plan: Plan, loaded: Loaded, applied: str) -> Plan:
@@ -165,7 +191,7 @@ def drift(plan: Plan) -> tuple[Change, ...]:
     """The changes of a plan that nobody declared: what was changed behind Plantroom's back, and whatever differs of
     what is only watched.
 
-    An environment whose declaration changes as well is left out, since its parts change with it, or are held with it.
+    The parts of an environment whose declaration changes as well are held against what is recorded of it instead.
     """
     declared = {
         change.name
@@ -178,7 +204,7 @@ def drift(plan: Plan) -> tuple[Change, ...]:
         for change in (*plan.effective, *plan.refused)
         if change.kind not in wishes and (change.environment or change.name) not in declared
     )
-    return (*changed, *plan.observed)
+    return (*changed, *plan.behind, *plan.observed)
 
 
 def missing_artefacts(

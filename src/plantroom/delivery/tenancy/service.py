@@ -115,7 +115,10 @@ class TenancyService:
         )
         today = self._clock().date()
         plan = await asyncio.to_thread(make, loaded, observed, placements, generation, today)
-        plan = policy.without_under_way(plan, under_way)
+        hosts = {name: set(target.hosts) for name, target in recorded.items()}
+        for route in seen.routes:
+            hosts.setdefault(route.environment, set()).update(route.hosts)
+        plan = policy.without_under_way(plan, under_way, hosts)
         artefacts = await self._first_artefacts(loaded, recorded)
         missing = policy.missing_artefacts(plan, estate, recorded, artefacts)
         plan = policy.with_settings(policy.without_artefacts(plan, missing), loaded, applied)

@@ -47,6 +47,7 @@ class Apply:
                     failed.append(f"{name}: {result.why}")
         if not failed:
             if view.environments:
+                # A name that does not move is missed, and told of, by the change of whoever was to have it.
                 await defer(steps.ROUTES, steps.ApplyStep(digest), steps.ApplyResult)
             failed = await self._change(digest, view)
         for change, at in view.waiting:

@@ -328,5 +328,10 @@ def _with_routes(wanted: Wanted, specs: Sequence[RouteSpec]) -> Wanted:
     for name, route in sorted(routes.items(), key=lambda item: item[0] in asking):
         for host in route.hosts:
             if taken.setdefault(host, name) != name:
-                raise PlatformError("PR402", f"host name {host}", value=f"leads to {taken[host]}, and {name} wants it")
+                raise PlatformError(
+                    "PR402",
+                    f"host name {host}",
+                    value=f"leads to {taken[host]}, and {name} wants it",
+                    remedy=f"Take it from {taken[host]} first; where a change of that is under way, wait for its end",
+                )
     return replace(wanted, routes=routes)

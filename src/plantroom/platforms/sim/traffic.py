@@ -133,5 +133,8 @@ class SimTraffic:
             taken = set(hosts) & set(spec.hosts)
             if taken:
                 raise PlatformError(
-                    "PR402", f"route of {spec.environment}", value=f"{min(taken)} leads to {environment} already"
+                    "PR402",
+                    f"host name {min(taken)}",
+                    value=f"leads to {environment}, and {spec.environment} wants it",
+                    remedy=f"Take it from {environment} first",
                 )
