@@ -10,6 +10,7 @@ from plantroom.delivery.schema import activities as schema_activities
 from plantroom.delivery.schema import workflow as schema_workflow
 from plantroom.delivery.schema.clones import Clones
 from plantroom.delivery.schema.fleet import Fleet
+from plantroom.delivery.schema.gate import MigrationGate
 from plantroom.delivery.schema.proving import Migrations, Schemas
 from plantroom.delivery.schema.service import SchemaService
 from plantroom.delivery.tenancy import activities as tenancy_activities
@@ -17,7 +18,7 @@ from plantroom.delivery.tenancy import workflow as tenancy_workflow
 from plantroom.delivery.tenancy.service import TenancyService
 from plantroom.delivery.trains import activities as trains_activities
 from plantroom.delivery.trains import workflow as trains_workflow
-from plantroom.delivery.trains.service import TrainService
+from plantroom.delivery.trains.service import StageGate, TrainService
 from plantroom.kernel.errors import EngineError
 from plantroom.ledger.service import Journal, Ledger
 from plantroom.platforms.contract import Platform
@@ -85,8 +86,10 @@ def core(
     catalogue = Catalogue(artefacts(settings))
     courier = courier or TemporalCourier(settings.temporal_address, settings.temporal_namespace, settings.temporal_key)
     tenancy = TenancyService(database, ledger, estate, catalogue, courier, now)
-    trains = TrainService(database, ledger, tenancy, catalogue, courier, now)
-    schemas = SchemaService(database, ledger, tenancy, catalogue, courier, now)
+    migrations_gate = MigrationGate(database, catalogue)
+    gates = (StageGate(database), migrations_gate)
+    trains = TrainService(database, ledger, tenancy, catalogue, courier, gates, now)
+    schemas = SchemaService(database, ledger, tenancy, catalogue, courier, migrations_gate, now)
     return Core(settings, database, ledger, catalogue, courier, tenancy, trains, schemas)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,22 @@ from tests.house import tiny_estate
 
 from plantroom.delivery.schema import store
 from plantroom.delivery.schema.fleet_model import script_data
-from plantroom.delivery.schema.model import SchemaError
+from plantroom.delivery.schema.gate import MigrationGate
+from plantroom.delivery.schema.model import Hazard, HazardClass, SchemaError
 from plantroom.delivery.schema.service import SchemaService
 from plantroom.estate.loader import load
 from plantroom.estate.model import Loaded
-from plantroom.kernel.verdict import Refused
+from plantroom.kernel.verdict import Allowed, Refused
 from plantroom.ledger.service import Ledger
 from plantroom.platforms.contract import Script, ScriptSeen, Step
 from plantroom.runtime import clock
 from plantroom.runtime.database import Database
 
 REPAIR = "sha256:" + "5" * 64
+
+
+HAZARD = Hazard(HazardClass.LOSES_DATA, 0, "asset.note", "12 values")
+HASH = "6" * 64
 
 
 class Applied:
@@ -36,18 +41,22 @@ class Applied:
         return self._loaded
 
 
-class NoReleases:
+class Releases:
     async def scripts_due(self, _digest: str, _recorded: Sequence[ScriptSeen]) -> tuple[Script, ...] | Refused:
         return ()
 
-    async def schema(self, _digest: str) -> tuple[str, Script] | None:
-        return None
+    async def migrations(self, digest: str) -> Sequence[Mapping[str, Any]]:
+        proof = {"hazards": [HAZARD.as_data()]}
+        return [{"release": "1.1", "sha256": HASH, "proof": proof}] if digest == "sha256:11" else ()
+
+    async def schema(self, digest: str) -> tuple[str, Script] | None:
+        return ("tiny", Script("1.1", HASH, "SELECT 1")) if digest == "sha256:11" else None
 
     async def schema_of(self, _application: str, _release: str) -> Script | None:
         return None
 
-    async def find(self, _application: str, _version: str) -> str | None:
-        return None
+    async def find(self, _application: str, version: str) -> str | None:
+        return "sha256:11" if version == "1.1" else None
 
 
 class Sent:
@@ -64,17 +73,31 @@ class Sent:
 
 
 async def service(database: Database, directory: Path, courier: Sent, **management: str) -> SchemaService:
+    return await service_of(tiny_estate({"alder": "pilot", "birch": "pilot"}), database, directory, courier, management)
+
+
+def with_second_person(where: str) -> dict[str, Any]:
     estate = tiny_estate({"alder": "pilot", "birch": "pilot"})
+    rules = {"second_person": ["loses data"]}
+    {"stage": estate["stages"]["production"], "ring": estate["rings"][0]}[where]["migrations"] = rules
+    return estate
+
+
+async def service_of(
+    estate: dict[str, Any], database: Database, directory: Path, courier: Sent, management: Mapping[str, str]
+) -> SchemaService:
     for client, word in management.items():
         estate["clients"][client]["management"] = word
     script = Script.of("outside:repair 1", [Step("SELECT 1")], "begins", "ends")
     databases = [["alder/production", "data"], ["birch/production", "data"]]
     body = {"application": "tiny", "release": "1.0", "databases": databases, "script": script_data(script)}
+    body["proof"] = {"hazards": [HAZARD.as_data()]}
     async with database.transaction() as connection:
         await store.keep_repair(connection, REPAIR, "2027-01-01T00:00:00Z", body)
     ledger = Ledger(database, directory / "ledger", "test", clock.now)
     applied = Applied(directory / "estate", estate)
-    return SchemaService(database, ledger, applied, NoReleases(), courier, clock.now)
+    releases = Releases()
+    return SchemaService(database, ledger, applied, releases, courier, MigrationGate(database, releases), clock.now)
 
 
 async def test_of_two_who_ask_at_once_one_is_told_of_the_other(database: Database, tmp_path: Path) -> None:
@@ -104,3 +127,42 @@ async def test_a_repair_of_observed_environments_alone_is_refused(database: Data
     with pytest.raises(SchemaError) as caught:
         await made.run(None)
     assert caught.value.code == "PR015"
+
+
+@pytest.mark.parametrize("where", ["stage", "ring"])
+async def test_what_wants_a_second_person_runs_once_somebody_else_has_said_yes(
+    database: Database, tmp_path: Path, where: str
+) -> None:
+    made = await service_of(with_second_person(where), database, tmp_path, Sent(), {})
+    with pytest.raises(SchemaError, match=r"loses data \(asset\.note\).*second person") as caught:
+        await made.apply(REPAIR, actor="ada")
+    assert caught.value.code == "PR016"
+    await made.approve(REPAIR, None, "it is mine", "ada")
+    with pytest.raises(SchemaError, match="PR016"):
+        await made.apply(REPAIR, actor="ada")
+    said = await made.approve(REPAIR, None, "read, and it is empty", "bob")
+    assert [one["class"] for script in said["scripts"] for one in script["hazards"]] == ["loses data"]
+    assert (await made.apply(REPAIR, actor="ada"))["state"] == "running"
+
+
+async def test_the_gate_of_trains_asks_the_same_of_a_release(database: Database, tmp_path: Path) -> None:
+    estate = with_second_person("ring")
+    made = await service_of(estate, database, tmp_path, Sent(), {})
+    gate = MigrationGate(database, Releases())
+    loaded = load(tmp_path / "estate").estate
+    asked = (loaded, "sha256:11", "production")
+    assert isinstance(await gate.judge(*asked, ["pilot"], "ada"), Refused)
+    assert isinstance(await gate.judge(*asked, ["general"], "ada"), Allowed)
+    assert isinstance(await gate.judge(loaded, "sha256:10", "production", ["pilot"], "ada"), Allowed)
+    await made.approve("1.1", "tiny", "read, and it is empty", "bob")
+    assert isinstance(await gate.judge(*asked, ["pilot"], "ada"), Allowed)
+    assert isinstance(await gate.judge(*asked, ["pilot"], "bob"), Refused)
+
+
+async def test_there_is_nothing_to_say_yes_to_in_a_release_that_brings_no_script(
+    database: Database, tmp_path: Path
+) -> None:
+    made = await service(database, tmp_path, Sent())
+    for what, code in (("1.2", "PR013"), ("sha256:" + "7" * 64, "PR011")):
+        with pytest.raises(SchemaError, match=code):
+            await made.approve(what, "tiny", "as it is", "bob")

@@ -10,7 +10,16 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from plantroom.estate.effective import WEB, WEB_SERVERS, Place, management_of, places, pools_of, scales_of
+from plantroom.estate.effective import (
+    WEB,
+    WEB_SERVERS,
+    Place,
+    management_of,
+    places,
+    pools_of,
+    scales_of,
+    stages_before,
+)
 from plantroom.estate.explain import Path, nearest
 from plantroom.estate.model import (
     NAME_PATTERN,
@@ -62,6 +71,7 @@ def check(estate: Estate, declared: Declared) -> Iterator[Problem]:
     """Every problem, in no order that matters."""
     yield from _people(estate)
     yield from _settings(estate, declared)
+    yield from _stages(estate, declared)
     yield from _pools(estate, declared)
     yield from _rings(estate, declared)
     for name, client in estate.clients.items():
@@ -118,6 +128,15 @@ def _settings(estate: Estate, declared: Declared) -> Iterator[Problem]:
                     "Write client/stage, as in harbour/production",
                     name,
                 )
+
+
+def _stages(estate: Estate, declared: Declared) -> Iterator[Problem]:
+    for name, stage in estate.stages.items():
+        if stage.after is not None:
+            path = ("stages", name, "after")
+            yield from _missing(declared, "stages", stage.after, path)
+            if name in stages_before(estate, name):
+                yield Problem(path, f"{name} comes after itself", "Let each stage come after an earlier one")
 
 
 def _pools(estate: Estate, declared: Declared) -> Iterator[Problem]:

@@ -75,6 +75,17 @@ def pools_of(pools: Mapping[str, ServerPool], place: Place) -> tuple[str, ...]:
     )
 
 
+def stages_before(estate: Estate, stage: str) -> list[str]:
+    """The stages that an artefact passes before it comes to this one, the nearest first. Where they go round in a
+    circle, each of it once."""
+    found: list[str] = []
+    declared = estate.stages.get(stage)
+    while declared is not None and declared.after is not None and declared.after not in found:
+        found.append(declared.after)
+        declared = estate.stages.get(declared.after)
+    return found
+
+
 def server_names(pool: str, count: int) -> tuple[str, ...]:
     """`north-1`, `north-2`, …"""
     return tuple(f"{pool}-{number}" for number in range(1, count + 1))

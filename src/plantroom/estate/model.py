@@ -149,8 +149,33 @@ class Application(Managed):
     processes: Mapping[Name, Scale] = Field(min_length=1)
 
 
+HazardName = Literal[
+    "loses data",
+    "changes values",
+    "fails with rows",
+    "rewrites",
+    "blocks reads",
+    "blocks writes",
+    "scans",
+    "not transactional",
+]
+"""What a migration may do to rows, and to those who work meanwhile."""
+
+
+class Migrations(Declared):
+    """What of a migration nobody brings to these environments alone, and what nobody brings to them at all."""
+
+    second_person: tuple[HazardName, ...] = ()
+    refused: tuple[HazardName, ...] = ()
+
+
 class Stage(Declared):
-    """What an environment is for: `development`, `testing`, `uat`, `production` …"""
+    """What an environment is for: `development`, `testing`, `uat`, `production` …
+
+    `after`: the stage that an artefact must have been brought to before it comes to this one."""
+
+    after: Name | None = None
+    migrations: Migrations = Migrations()
 
 
 class Region(Declared):
@@ -226,6 +251,7 @@ class Ring(Declared):
     max_unhealthy_percent: Annotated[int, Field(ge=1, le=100)] = 100
     max_errors_percent: Percent = 5
     unknown_deadline: Duration = 300
+    migrations: Migrations = Migrations()
 
 
 class Bounds(Declared):

@@ -46,7 +46,7 @@ applications:
 
 stages:
   uat: {}
-  production: {}
+  production: {}             # with {after: uat}, a release goes to uat first
 
 regions:
   north: {}

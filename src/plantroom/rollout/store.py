@@ -185,6 +185,18 @@ async def changes_of(connection: AsyncConnection, environment: str, limit: int) 
     return [_change(row) for row in found]
 
 
+async def was_brought(connection: AsyncConnection, artefact: str, stage: str) -> bool:
+    """Whether a change to this artefact has gone well in some environment of the stage."""
+    found = await connection.execute(
+        text(
+            "SELECT EXISTS (SELECT FROM change WHERE state = 'done' AND target ->> 'artefact' = :artefact"
+            " AND split_part(environment, '/', 2) = :stage)"
+        ),
+        {"artefact": artefact, "stage": stage},
+    )
+    return bool(found.scalar())
+
+
 async def retirements(connection: AsyncConnection) -> list[Change]:
     """Every change that was to retire its environment and has ended, whatever came of it."""
     found = await connection.execute(

@@ -60,6 +60,7 @@ COLOURS = {
     "accepted": "yellow",
     "drifted": "bold red",
     "unknown": "magenta",
+    "allowed": "green",
     "running": "cyan",
 }
 

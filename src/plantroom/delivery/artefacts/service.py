@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from plantroom.delivery.artefacts.build import build
 from plantroom.delivery.artefacts.layout import Layout
@@ -84,6 +85,13 @@ class Catalogue:
         """The application, and what makes the release's schema; None when it has none."""
         artefact = await asyncio.to_thread(self._artefacts.show, digest)
         return None if artefact.schema is None else (artefact.application, artefact.schema.initial)
+
+    async def migrations(self, digest: str) -> Sequence[Mapping[str, Any]]:
+        """The scripts that lead on from another release, with what was proven of them."""
+        schema = (await asyncio.to_thread(self._artefacts.show, digest)).schema
+        if schema is None or schema.migrate is None:
+            return []
+        return [{"release": schema.release, "sha256": schema.migrate.sha256, "proof": schema.proof}]
 
     async def schema_of(self, application: str, release: str) -> Script | None:
         """What makes the schema that a release left in databases; None when that release is not here."""

@@ -19,6 +19,12 @@ class Accept(BaseModel):
     why: Annotated[str, Field(min_length=3, max_length=500)]
 
 
+class Approve(BaseModel):
+    what: Annotated[str, Field(min_length=1, max_length=100)]
+    application: str | None = None
+    why: Annotated[str, Field(min_length=3, max_length=500)]
+
+
 class Repair(BaseModel):
     fingerprint: Fingerprint
     allow: list[Literal["loses data", "changes values", "fails with rows"]] = []
@@ -50,6 +56,11 @@ def router(service: SchemaService) -> APIRouter:
     async def repair(body: Repair, actor: Actor) -> dict[str, Any]:
         """A proven way back for databases that have drifted. Nothing is changed yet."""
         return await service.repair(body.fingerprint, body.allow)
+
+    @routes.post("/schemas/approvals", status_code=201)
+    async def approve(body: Approve, actor: Actor) -> dict[str, Any]:
+        """Say yes, as the second person, to the scripts of a release or of a repair."""
+        return await service.approve(body.what, body.application, body.why, actor)
 
     @routes.post("/schemas/runs", status_code=201)
     async def apply(body: Apply, actor: Actor) -> dict[str, Any]:

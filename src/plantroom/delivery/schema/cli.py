@@ -39,6 +39,7 @@ app.command()(cli_fleet.status)
 app.command()(cli_fleet.drift)
 app.command()(cli_fleet.accept)
 app.command()(cli_fleet.repair)
+app.command()(cli_fleet.approve)
 app.command()(cli_fleet.apply)
 app.command()(cli_fleet.run)
 

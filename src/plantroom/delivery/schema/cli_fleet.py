@@ -128,6 +128,33 @@ def repair(
     out.print(f"run it with: [bold]plantroom schema apply {found['digest']}[/]")
 
 
+def approve(
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(help="A release, or the digest of a repair.")],
+    why: Annotated[str, typer.Option(help="The reason, for the ledger.")],
+    application: Annotated[str | None, typer.Option(help="Which application, where the estate has several.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say yes, as the second person, to scripts that their stage or ring lets nobody bring alone.
+
+    It holds for exactly these scripts. Whoever starts the release or the run is never their own second person.
+
+    Example: plantroom schema approve 1.1 --why "read with Kim; the old column has been empty since May"
+    """
+    given = {"what": what, "application": application, "why": why}
+    found = session(context).api.post("/schemas/approvals", given)
+    if as_json:
+        print_json(found)
+        return
+    for one in found["scripts"]:
+        print_text(
+            f"{escape(found['actor'])} says yes to the script to {escape(one['release'])} ({one['sha256'][:12]})"
+        )
+        for hazard in one["hazards"]:
+            if not hazard["brief"]:
+                print_text(f"  {hazard['class']}: {escape(hazard['subject'])} {escape(hazard['detail'])}")
+
+
 def apply(
     context: typer.Context,
     what: Annotated[str, typer.Argument(help="A release, or the digest of a repair.")],

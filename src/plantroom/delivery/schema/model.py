@@ -111,6 +111,15 @@ class Hazard:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """A frozen script as policy sees it. `release`: what it leads to. `hazards` None: nothing was proven of it."""
+
+    release: str
+    sha256: str
+    hazards: Sequence[Hazard] | None
+
+
 def longest(hazards: Sequence[Hazard]) -> list[Hazard]:
     """Those that stop others for as long as a table is long."""
     blocks = (HazardClass.BLOCKS_READS, HazardClass.BLOCKS_WRITES)

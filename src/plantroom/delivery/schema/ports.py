@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from plantroom.delivery.schema.model import Statement
 from plantroom.kernel.verdict import Refused
@@ -37,6 +37,11 @@ class Releases(Protocol):
 
     async def schema_of(self, application: str, release: str) -> Script | None:
         """What makes the schema that a release left in databases; None when that release is not to be had."""
+        ...
+
+    async def migrations(self, digest: str) -> Sequence[Mapping[str, Any]]:
+        """Every script that is frozen in an artefact and leads on from another release: `release`, `sha256`, and its
+        `proof` as it was frozen, or None."""
         ...
 
     async def find(self, application: str, version: str) -> str | None:

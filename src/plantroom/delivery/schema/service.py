@@ -7,12 +7,14 @@ from typing import Any, Protocol
 
 from plantroom.delivery.schema import fleet_policy, steps, store
 from plantroom.delivery.schema.fleet_model import Group, Look, Run, RunState, Standing, Work, script_from
-from plantroom.delivery.schema.model import SchemaError
+from plantroom.delivery.schema.gate import MigrationGate, hazards_of, migrations_of
+from plantroom.delivery.schema.model import Migration, SchemaError
 from plantroom.delivery.schema.ports import Courier, Releases
 from plantroom.estate.changes import Status
 from plantroom.estate.effective import Place, management_of
 from plantroom.estate.model import Estate, Loaded, Management
 from plantroom.kernel.digest import digest
+from plantroom.kernel.verdict import Allowed, all_of
 from plantroom.ledger.model import Draft, Phase
 from plantroom.ledger.service import Ledger
 from plantroom.rollout import store as rollout_store
@@ -35,6 +37,7 @@ class SchemaService:
         estate: AppliedEstate,
         releases: Releases,
         courier: Courier,
+        gate: MigrationGate,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -42,6 +45,7 @@ class SchemaService:
         self._estate = estate
         self._releases = releases
         self._courier = courier
+        self._gate = gate
         self._clock = clock
 
     async def status(self) -> dict[str, Any]:
@@ -109,12 +113,14 @@ class SchemaService:
         of a repair.
 
         Raises SchemaError PR011 when there is no such repair, PR013 when there is no such release or nobody has its
-        application, PR014 while another run is under way.
+        application, PR014 while another run is under way, PR016 when the stage or a ring does not let it in.
         """
+        estate = (await self._estate.applied()).estate
         if what.startswith("sha256:"):
-            work, databases = await self._repairing(what)
+            work, databases = await self._repairing(estate, what)
         else:
-            work, databases = await self._releasing(what, application, stage)
+            work, databases = await self._releasing(estate, what, application, stage)
+        await self._refuse_unapproved(estate, work.about, await self._migrations(what, work.artefact), databases, actor)
         work = Work(work.about, work.artefact, work.script, canaries, per_pool, stop_at)
         now = stamp(self._clock())
         body = {"work": work.as_data(), "databases": databases, "at": now}
@@ -140,6 +146,47 @@ class SchemaService:
             )
         await self._send_off(run.name)
         return await self.run(run.name)
+
+    async def approve(self, what: str, application: str | None, why: str, actor: str) -> dict[str, Any]:
+        """Say yes to the scripts of a release, or to that of a repair, as the second person. By their hashes: a script
+        that is another one by tomorrow has nobody's yes.
+
+        Raises SchemaError PR011 when there is no such repair, PR013 when there is no such release, or nothing in it to
+        say yes to.
+        """
+        artefact, about = "", what
+        if not what.startswith("sha256:"):
+            estate = (await self._estate.applied()).estate
+            name, artefact = await self._artefact(estate, what, application)
+            about = f"{name} {what}"
+        migrations = await self._migrations(what, artefact)
+        if not migrations:
+            raise SchemaError(
+                "PR013",
+                f"release {about}",
+                value="no script leads to it, so there is nothing to say yes to",
+                remedy="See `plantroom artefact show`",
+            )
+        now = stamp(self._clock())
+        async with self._database.transaction() as connection:
+            for one in migrations:
+                await store.approve(connection, one.sha256, actor, about, why, now)
+                payload = {"sha256": one.sha256, "release": one.release, "why": why}
+                key = f"schema.approve:{one.sha256}:{actor}:{now}"
+                draft = Draft(actor, "schema.approve", f"schema/{about}", Phase.NOTE, key, payload)
+                await self._ledger.append(connection, draft)
+        return {
+            "about": about,
+            "actor": actor,
+            "scripts": [
+                {
+                    "release": one.release,
+                    "sha256": one.sha256,
+                    "hazards": [hazard.as_data() for hazard in one.hazards or ()],
+                }
+                for one in migrations
+            ],
+        }
 
     async def run(self, name: str | None) -> dict[str, Any]:
         """A run with each of its databases; the newest when no name is given. PR015 when there is none."""
@@ -189,21 +236,58 @@ class SchemaService:
     def _name(self, what: str) -> str:
         return f"schema-{what}-{digest({'at': stamp(self._clock())})[7:23]}"
 
-    async def _repairing(self, asked: str) -> tuple[Work, list[tuple[str, str]]]:
+    async def _refuse_unapproved(
+        self,
+        estate: Estate,
+        about: str,
+        migrations: Sequence[Migration],
+        databases: Sequence[tuple[str, str]],
+        actor: str,
+    ) -> None:
+        by: dict[str, set[str]] = {}
+        for environment, _ in databases:
+            client, _, stage = environment.partition("/")
+            by.setdefault(stage, set()).add(estate.clients[client].ring)
+        verdict = all_of(
+            [
+                await self._gate.may_run(migrations, estate, stage, sorted(rings), actor)
+                for stage, rings in sorted(by.items())
+            ]
+        )
+        if not isinstance(verdict, Allowed):
+            raise SchemaError(
+                "PR016",
+                about,
+                value=verdict.reason,
+                remedy="Have somebody else read it and say yes, or change `migrations` of the stage or the ring",
+            )
+
+    async def _migrations(self, what: str, artefact: str) -> list[Migration]:
+        """Of a release's artefact or, without one, of the repair."""
+        if artefact:
+            return migrations_of(await self._releases.migrations(artefact))
+        body = await self._repair(what)
+        script = script_from(body["script"])
+        return [Migration(f"{body['application']} {body['release']}", script.sha256, hazards_of(body["proof"]))]
+
+    async def _repair(self, asked: str) -> Any:
         async with self._database.transaction() as connection:
             body = await store.repair(connection, asked)
         if body is None:
             remedy = "Have one made with `plantroom schema repair`"
             raise SchemaError("PR011", f"repair {asked}", value="was never made", remedy=remedy)
+        return body
+
+    async def _repairing(self, estate: Estate, asked: str) -> tuple[Work, list[tuple[str, str]]]:
+        body = await self._repair(asked)
         about = f"repair {body['application']} {body['release']}"
-        estate = (await self._estate.applied()).estate
         databases = [(name, pool) for name, pool in body["databases"] if _managed(estate, name)]
         if not databases:
             raise _nobody(about, "none of its databases is of a managed environment")
         return Work(about, "", script_from(body["script"]), 1, 4, 1), databases
 
-    async def _releasing(self, version: str, application: str | None, stage: str) -> tuple[Work, list[tuple[str, str]]]:
-        estate = (await self._estate.applied()).estate
+    async def _artefact(self, estate: Estate, version: str, application: str | None) -> tuple[str, str]:
+        """The application, and the digest of its release's artefact."""
         names = [application] if application is not None else sorted(estate.applications)
         if len(names) != 1 or names[0] not in estate.applications:
             raise SchemaError(
@@ -221,22 +305,28 @@ class SchemaService:
                 value="there is no artefact of this version" if artefact is None else "it has no schema",
                 remedy="See `plantroom artefact list`",
             )
+        return names[0], artefact
+
+    async def _releasing(
+        self, estate: Estate, version: str, application: str | None, stage: str
+    ) -> tuple[Work, list[tuple[str, str]]]:
+        name, artefact = await self._artefact(estate, version, application)
         order = {ring.name: place for place, ring in enumerate(estate.rings)}
         async with self._database.transaction() as connection:
             targets = [target for target, _ in (await rollout_store.targets(connection)).values()]
         mine = [
             target
             for target in targets
-            if target.application == names[0]
+            if target.application == name
             and target.stage == stage
             and target.database_pool is not None
             and target.status is Status.LIVE
             and _managed(estate, target.environment)
         ]
         if not mine:
-            raise _nobody(f"{names[0]} at stage {stage}", "no live, managed environment has a database of it")
+            raise _nobody(f"{name} at stage {stage}", "no live, managed environment has a database of it")
         mine.sort(key=lambda target: (order.get(target.ring, len(order)), target.environment))
-        work = Work(f"{names[0]} {version}", artefact, None, 1, 4, 1)
+        work = Work(f"{name} {version}", artefact, None, 1, 4, 1)
         return work, [(target.environment, target.database_pool or "") for target in mine]
 
 

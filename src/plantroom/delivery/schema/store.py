@@ -60,6 +60,27 @@ async def accepted(connection: AsyncConnection, environment: str | None = None) 
     return made
 
 
+async def approve(connection: AsyncConnection, sha256: str, actor: str, about: str, why: str, at: str) -> None:
+    await connection.execute(
+        text(
+            "INSERT INTO schema_approval (sha256, actor, about, why, at)"
+            " VALUES (:sha256, :actor, :about, :why, :at) ON CONFLICT DO NOTHING"
+        ),
+        {"sha256": sha256, "actor": actor, "about": about, "why": why, "at": at},
+    )
+
+
+async def approvals(connection: AsyncConnection, scripts: Sequence[str]) -> dict[str, set[str]]:
+    """By a script's hash, who has said yes to it."""
+    found = await connection.execute(
+        text("SELECT sha256, actor FROM schema_approval WHERE sha256 = ANY(:scripts)"), {"scripts": list(scripts)}
+    )
+    made: dict[str, set[str]] = {}
+    for row in found:
+        made.setdefault(row.sha256, set()).add(row.actor)
+    return made
+
+
 async def keep_repair(connection: AsyncConnection, digest: str, at: str, body: Any) -> None:
     await connection.execute(
         text("INSERT INTO schema_repair (digest, at, body) VALUES (:digest, :at, :body) ON CONFLICT DO NOTHING"),

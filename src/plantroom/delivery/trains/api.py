@@ -31,6 +31,13 @@ def router(service: TrainService) -> APIRouter:
             version=body.version, name=body.train, application=body.application, stage=body.stage, actor=actor
         )
 
+    @routes.get("/gates")
+    async def gates(
+        actor: Actor, version: str, application: str | None = None, stage: str = "production"
+    ) -> dict[str, Any]:
+        """What each gate says of a release night that the caller would start now."""
+        return await service.gates(version=version, application=application, stage=stage, actor=actor)
+
     @routes.get("/trains")
     async def trains() -> list[dict[str, Any]]:
         return await service.trains()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import typer
 from rich.live import Live
@@ -46,6 +46,31 @@ def start(
         _show(begun)
     if begun["over"] and begun["state"] != "done":
         raise typer.Exit(3)
+
+
+@app.command()
+def gates(
+    context: typer.Context,
+    version: Annotated[str, typer.Argument(help="The version, as in the artefact, or the artefact's digest.")],
+    application: Annotated[str | None, typer.Option(help="Which application, where the estate has several.")] = None,
+    stage: Annotated[str, typer.Option(help="Which stage's environments.")] = "production",
+    as_json: Json = False,
+) -> None:
+    """Say what each gate would let by if you started this release now; exits with 2 when one is shut.
+
+    Example: plantroom release gates 1.1 --stage production
+    """
+    asked = {"version": version, "stage": stage} | ({} if application is None else {"application": application})
+    with working("asking the gates"):
+        found = session(context).api.get(f"/gates?{urlencode(asked)}")
+    if as_json:
+        print_json(found)
+    else:
+        rows = [[escape(one["gate"]), paint(one["verdict"]), escape(one["reason"])] for one in found["gates"]]
+        title = f"release {found['release']} of {found['application']} to {found['stage']}"
+        print_table(("gate", "verdict", "why"), rows, escape(title))
+    if not found["open"]:
+        raise typer.Exit(2)
 
 
 @app.command()

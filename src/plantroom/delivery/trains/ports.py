@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from plantroom.estate.model import Estate, Loaded
+from plantroom.kernel.verdict import Verdict
 from plantroom.rollout.ports import Artefacts
 
 
@@ -28,4 +30,15 @@ class Courier(Protocol):
         """One that does not run is no error: the rows say what is wanted."""
 
 
-__all__ = ["AppliedEstate", "Artefacts", "Courier"]
+class Gate(Protocol):
+    """A check that must hold before a train leaves. Any room can contribute one."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def judge(self, estate: Estate, artefact: str, stage: str, rings: Sequence[str], actor: str, /) -> Verdict:
+        """May this artefact go to this stage's environments in these rings, for this actor? What is not known refuses
+        like what does not hold."""
+
+
+__all__ = ["AppliedEstate", "Artefacts", "Courier", "Gate"]

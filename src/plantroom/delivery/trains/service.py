@@ -8,12 +8,13 @@ from typing import Any
 
 from plantroom.delivery.trains import policy, steps, store
 from plantroom.delivery.trains.model import NEWEST, Asked, Train, TrainState, TrainTarget
-from plantroom.delivery.trains.ports import AppliedEstate, Artefacts, Courier
+from plantroom.delivery.trains.ports import AppliedEstate, Artefacts, Courier, Gate
 from plantroom.estate.changes import Status
-from plantroom.estate.effective import Place, management_of
+from plantroom.estate.effective import Place, management_of, stages_before
 from plantroom.estate.model import Estate, Management
 from plantroom.kernel.digest import digest
 from plantroom.kernel.errors import ReleaseError
+from plantroom.kernel.verdict import Allowed, Refused, Verdict, all_of
 from plantroom.ledger.model import Draft, Phase
 from plantroom.ledger.service import Ledger
 from plantroom.rollout import archives
@@ -29,6 +30,26 @@ _LAST = 100
 """Entries about one environment: more than are written from its archive on."""
 
 
+class StageGate:
+    """What comes to a stage has been at every stage before it: the same artefact, and with it the same scripts."""
+
+    name = "stages"
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def judge(self, estate: Estate, artefact: str, stage: str, _rings: Sequence[str], _actor: str, /) -> Verdict:
+        missing = []
+        async with self._database.reading() as connection:
+            for before in stages_before(estate, stage):
+                if not await rollout_store.was_brought(connection, artefact, before):
+                    missing.append(before)
+        return all_of(
+            Refused(f"{stage} comes after {before}, and no environment there was ever brought to this artefact")
+            for before in missing
+        )
+
+
 class TrainService:
     def __init__(
         self,
@@ -37,6 +58,7 @@ class TrainService:
         estate: AppliedEstate,
         artefacts: Artefacts,
         courier: Courier,
+        gates: Sequence[Gate],
         clock: Clock,
     ) -> None:
         self._database = database
@@ -44,6 +66,7 @@ class TrainService:
         self._estate = estate
         self._artefacts = artefacts
         self._courier = courier
+        self._gates = gates
         self._clock = clock
 
     async def start(
@@ -52,8 +75,8 @@ class TrainService:
         """Write the intent of a release night and send it off. `version` may be an artefact's digest.
 
         Raises ReleaseError PR701 unknown application, PR702 no such artefact, PR703 nobody to release to, PR704 another
-        train under way, PR705 the name is taken, PR706 the artefact does not fit an environment; ArtefactError when it
-        is not whole.
+        train under way, PR705 the name is taken, PR706 the artefact does not fit an environment, PR710 a gate is not
+        open; ArtefactError when it is not whole.
         """
         if name == NEWEST:
             raise ReleaseError(
@@ -83,6 +106,15 @@ class TrainService:
             if misfits:
                 raise ReleaseError("PR706", f"release {version}", value="; ".join(misfits))
             await self._refuse_others(connection, name, application)
+            gates = await self._judged(estate, artefact, stage, targets, actor)
+            if shut := [f"{gate}: {verdict.reason}" for gate, verdict in gates if not isinstance(verdict, Allowed)]:
+                raise ReleaseError(
+                    "PR710",
+                    f"release {version}",
+                    value="; ".join(shut),
+                    limit="every gate is open in the same moment",
+                    remedy=f"See `plantroom release gates {version} --stage {stage}`",
+                )
             rings = tuple(
                 policy.ring_policy(ring, sum(target.ring == ring.name for target in targets))
                 for ring in estate.rings
@@ -106,6 +138,34 @@ class TrainService:
             await self._ledger.append(connection, draft)
         await self.send_off(name)
         return await self.status(name)
+
+    async def gates(self, *, version: str, application: str | None, stage: str, actor: str) -> dict[str, Any]:
+        """What each gate says of a release night that this actor would start now. Raises as `start` does, except for
+        the gates, and for other trains."""
+        estate = (await self._estate.applied()).estate
+        application = _application(estate, application)
+        view = await self._artefact(application, version)
+        async with self._database.transaction() as connection:
+            recorded = {name: target for name, (target, _) in (await rollout_store.targets(connection)).items()}
+        targets = await self._targets(estate, application, stage, recorded)
+        gates = await self._judged(estate, view.digest, stage, targets, actor)
+        return {
+            "application": application,
+            "release": view.version,
+            "artefact": view.digest,
+            "stage": stage,
+            "open": all(isinstance(verdict, Allowed) for _, verdict in gates),
+            "gates": [
+                {"gate": gate, "verdict": type(verdict).__name__.lower(), "reason": verdict.reason}
+                for gate, verdict in gates
+            ],
+        }
+
+    async def _judged(
+        self, estate: Estate, artefact: str, stage: str, targets: Sequence[Target], actor: str
+    ) -> list[tuple[str, Verdict]]:
+        rings = sorted({target.ring for target in targets})
+        return [(gate.name, await gate.judge(estate, artefact, stage, rings, actor)) for gate in self._gates]
 
     async def send_off(self, name: str) -> None:
         await self._courier.start(steps.WORKFLOW, steps.TrainInput(name), f"train-{name}")
