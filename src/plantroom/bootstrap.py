@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +69,16 @@ def migrations(settings: Settings) -> Migrations:
 
 def artefacts(settings: Settings) -> Artefacts:
     return Artefacts(settings.home / "artefacts", migrations(settings))
+
+
+def released(settings: Settings) -> Callable[[str], str]:
+    """The schema of an artefact, by `application@version` or digest, as SQL; "" when it has none."""
+
+    def read(name: str) -> str:
+        schema = artefacts(settings).show(name).schema
+        return "" if schema is None else schema.initial.sql
+
+    return read
 
 
 def core(

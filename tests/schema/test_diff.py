@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.house import TINY, build_tiny
 
 from plantroom.delivery.schema.ground import Ground
 from plantroom.delivery.schema.model import Failure, Statement
@@ -291,3 +292,15 @@ def test_what_the_proving_ground_gives_its_owner_is_in_no_script(home: Path) -> 
     assert "CREATE SERVER" in found["script"]
     assert "GRANT" not in found["script"]
     assert diff(home, wrapper, "")["status"] == "proven"
+
+
+def test_a_release_is_read_from_its_artefact(home: Path) -> None:
+    build_tiny(home, home / "source", "1.0", "2.0")
+    (home / "new.sql").write_text((TINY / "initial.sql").read_text() + "CREATE TABLE more (id int PRIMARY KEY);")
+    ended = run(home, "tiny@1.0", str(home / "new.sql"), "--json")
+    found = json.loads(ended.stdout)
+    assert found["status"] == "proven"
+    assert any("more" in one for one in found["statements"])
+    assert json.loads(run(home, "tiny@1.0", "tiny@2.0", "--json").stdout)["status"] == "equal"
+    ended = run(home, "tiny@1.0", "tiny@9.0", "--json")
+    assert (ended.returncode, json.loads(ended.stdout)["error"]["code"]) == (1, "PR304")

@@ -72,6 +72,8 @@ class Session:
     home: Path | None = None
     migrations: Callable[[Settings], Any] | None = None
     """Makes schema migrations for artefacts; given by who wires the command."""
+    released: Callable[[Settings], Callable[[str], str]] | None = None
+    """Reads the schemas of artefacts; given likewise."""
 
     @property
     def settings(self) -> Settings:

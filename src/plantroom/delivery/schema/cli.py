@@ -43,7 +43,7 @@ app.command()(cli_fleet.approve)
 app.command()(cli_fleet.apply)
 app.command()(cli_fleet.run)
 
-SOURCE = "A file of SQL, a directory of them, a dump, or the URL of a database."
+SOURCE = "A file of SQL, a directory of them, a dump, the URL of a database, or a release, as in workorders@1.0."
 From = Annotated[str, typer.Argument(metavar="FROM", help=SOURCE)]
 To = Annotated[str, typer.Argument(metavar="TO", help="The same, for the schema that is wanted.")]
 Given = Annotated[str, typer.Argument(metavar="SCRIPT", help="A file of SQL.")]
@@ -82,6 +82,7 @@ def diff(
     Example: plantroom schema diff old.sql new.sql
     Example: plantroom schema diff old.sql new.sql --safer
     Example: plantroom schema diff postgresql://host/shop schema/ --json
+    Example: plantroom schema diff workorders@1.0 workorders@1.1
     """
     engines = ENGINES if engine is EngineName.ALL else (engine.value,)
     with _progress() as tell:
@@ -124,7 +125,8 @@ def hazards(
 
 
 def _schemas(context: typer.Context, postgres: Path | None) -> Schemas:
-    return Schemas(session(context).settings.home, postgres)
+    here = session(context)
+    return Schemas(here.settings.home, postgres, here.released and here.released(here.settings))
 
 
 def _answer(found: Diff, as_json: bool, safer: bool) -> None:

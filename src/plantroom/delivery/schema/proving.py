@@ -44,11 +44,13 @@ def proof_of(found: Diff) -> dict[str, Any]:
 
 
 class Schemas:
-    """`home`: where what is installed once is kept. `postgres`: the `bin` directory of the PostgreSQL to prove on."""
+    """`home`: where what is installed once is kept. `postgres`: the `bin` directory of the PostgreSQL to prove on.
+    `released`: how releases are read; without it, nothing is one."""
 
-    def __init__(self, home: Path, postgres: Path | None = None) -> None:
+    def __init__(self, home: Path, postgres: Path | None = None, released: sources.Released | None = None) -> None:
         self._home = home
         self._postgres = postgres
+        self._released = released
 
     def diff(
         self,
@@ -60,7 +62,7 @@ class Schemas:
     ) -> Diff:
         """What leads from one schema to the other, proven. Raises SchemaError for what cannot be read or loaded."""
         return self._diff(
-            lambda scratch: (sources.read(scratch, source), sources.read(scratch, target)),
+            lambda scratch: (self._read(scratch, source), self._read(scratch, target)),
             (source, target),
             engines,
             tell,
@@ -108,7 +110,7 @@ class Schemas:
             scratch, ground = self._begin(stack, tell)
             for name, what in ((FROM, source), (TO, target)):
                 tell(f"loading {what}")
-                sources.load(ground, name, sources.read(scratch, what), what)
+                sources.load(ground, name, self._read(scratch, what), what)
             tell("proving the script")
             return _with_rules(by_hand(ground, sources.read(scratch, script), ground.dump(TO)))
 
@@ -117,7 +119,7 @@ class Schemas:
         with ExitStack() as stack:
             scratch, ground = self._begin(stack, tell)
             tell(f"loading {source}")
-            sources.load(ground, FROM, sources.read(scratch, source), source)
+            sources.load(ground, FROM, self._read(scratch, source), source)
             tell("measuring the script")
             return _with_rules(by_hand(ground, sources.read(scratch, script), None))
 
@@ -126,6 +128,9 @@ class Schemas:
         """A proving ground for questions of one's own."""
         with ExitStack() as stack:
             yield self._begin(stack, lambda _: None)[1]
+
+    def _read(self, scratch: Scratch, source: str) -> list[Statement]:
+        return sources.read(scratch, source, self._released)
 
     def _begin(self, stack: ExitStack, tell: Callable[[str], None]) -> tuple[Scratch, Ground]:
         tell("starting a throw-away PostgreSQL")

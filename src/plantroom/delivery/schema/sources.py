@@ -1,8 +1,10 @@
-"""Where a schema comes from: a file of SQL, a directory of them, a dump, or a database."""
+"""Where a schema comes from: a file of SQL, a directory of them, a dump, a database, or a release."""
 
 from __future__ import annotations
 
+import re
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +14,24 @@ from plantroom.delivery.schema.statements import split
 from plantroom.runtime.scratch import Scratch
 
 _DATABASE = ("postgresql://", "postgres://")
+_RELEASE = re.compile(r"[a-z][a-z0-9-]*@[^/]+|sha256:[0-9a-f]{64}")
+
+Released = Callable[[str], str]
+"""The schema of an artefact, by `application@version` or digest, as SQL; "" when it has none."""
 
 
-def read(scratch: Scratch, source: str) -> list[Statement]:
+def read(scratch: Scratch, source: str, released: Released | None = None) -> list[Statement]:
     """Raises SchemaError PR001 for what is not there or is no text, PR002 for what is no SQL, PR003 for a database
-    that cannot be dumped."""
+    that cannot be dumped; what `released` raises for an artefact that is not there."""
     if source.startswith(_DATABASE):
         return split(_dump(scratch, source))
     path = Path(source)
+    if released is not None and _RELEASE.fullmatch(source) and not path.exists():
+        text = released(source)
+        if not text:
+            remedy = "Name a release whose definition has `schema`"
+            raise SchemaError("PR001", source, value="has no schema", remedy=remedy)
+        return [replace(one, file=source) for one in split(text)]
     if path.is_dir():
         files = sorted(path.rglob("*.sql"))
         if not files:
@@ -47,7 +59,7 @@ def _file(path: Path) -> list[Statement]:
     try:
         text = path.read_text()
     except FileNotFoundError as error:
-        remedy = "Name a file, a directory, or the URL of a database"
+        remedy = "Name a file, a directory, the URL of a database, or a release as in workorders@1.1"
         raise SchemaError("PR001", str(path), value="is not there", remedy=remedy) from error
     except UnicodeDecodeError as error:
         remedy = "A dump is to be plain text: pg_dump --format=plain"

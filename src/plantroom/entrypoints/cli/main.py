@@ -44,7 +44,7 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    context.obj = Session(home, bootstrap.migrations)
+    context.obj = Session(home, bootstrap.migrations, bootstrap.released)
 
 
 app.command()(estate.init)
