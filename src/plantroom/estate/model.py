@@ -157,6 +157,8 @@ HazardName = Literal[
     "blocks reads",
     "blocks writes",
     "scans",
+    "breaks the running version",
+    "cannot be undone",
     "not transactional",
 ]
 """What a migration may do to rows, and to those who work meanwhile."""

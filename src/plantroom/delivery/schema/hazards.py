@@ -2,19 +2,21 @@
 
 Each statement runs in a transaction of its own. Before the commit PostgreSQL is asked which locks it holds on what was
 there before (pg_locks), which tables have a new file (pg_class.relfilenode), and which it read through
-(pg_stat_xact_all_tables); afterwards the rows are compared with what they were.
+(pg_stat_xact_all_tables); afterwards the rows, and what a running release counts on, are compared with what they were.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import psycopg
 
-from plantroom.delivery.schema import seeds
+from plantroom.delivery.schema import breaking, seeds
 from plantroom.delivery.schema.ground import Connection, Ground, Session
 from plantroom.delivery.schema.model import Hazard, HazardClass, Kept, Statement
+from plantroom.delivery.schema.statements import bare
 
 MEASURE = "measure"
 
@@ -35,6 +37,8 @@ _HELD = """
     SELECT relation::bigint, mode FROM pg_catalog.pg_locks
     WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation' AND granted AND relation IS NOT NULL
 """
+_KEPT = "what it takes is in a backup only"
+_VALUE = re.compile(r"ALTER\s+TYPE\b.*\bADD\s+VALUE\b", re.IGNORECASE | re.DOTALL)
 _READ = "SELECT relid::bigint, seq_tup_read FROM pg_catalog.pg_stat_xact_all_tables WHERE seq_tup_read > 0"
 
 
@@ -56,25 +60,49 @@ def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Meas
     all the same, since what comes after it may lose rows."""
     ground.create(MEASURE, start)
     found: list[Hazard] = []
+    misses: list[dict[tuple[str, str], str]] = []
     stumbled = False
     with ground.session(MEASURE) as session:
         before = first = seeds.sow(session.owner)
+        counted_on = _known(session.owner)
         for number, one in enumerate(statements):
             hazards, failed = _statement(session, number, one)
             if failed:
                 # What fails after another has failed may only want what that one would have made.
                 found += [] if stumbled else hazards
                 stumbled = True
+                misses.append(misses[-1] if misses else {})
                 continue
             after = seeds.look(session.owner)
             gone, changed = seeds.lost(before, after)
             hazards += [Hazard(HazardClass.LOSES_DATA, number, name, "its rows go") for name in gone]
             hazards += [Hazard(HazardClass.CHANGES_VALUES, number, name, "its values are others") for name in changed]
+            hazards += [Hazard(HazardClass.CANNOT_BE_UNDONE, number, name, _KEPT) for name in (*gone, *changed)]
+            if _VALUE.match(bare(one.sql)):
+                hazards.append(Hazard(HazardClass.CANNOT_BE_UNDONE, number, "", "no value is ever taken from an enum"))
+            misses.append(breaking.broken(counted_on, _known(session.owner)))
             found += hazards
             before = after
+    found += _breaks(misses)
     gone, changed = seeds.lost(first, before)
     with_rows = sum(1 for count in first.rows.values() if count)
     return Measured(found, Kept(len(first.tables), with_rows, sum(first.rows.values()), gone, changed))
+
+
+def _known(connection: Connection) -> breaking.Known:
+    return breaking.known(connection.execute(breaking.QUERY).fetchall())
+
+
+def _breaks(misses: Sequence[Mapping[tuple[str, str], str]]) -> list[Hazard]:
+    """Of what is missed in the end, each at the statement since which it is. What a script takes away and brings again
+    nobody misses."""
+    found = []
+    for (kind, name), detail in misses[-1].items() if misses else ():
+        since = len(misses) - 1
+        while since and (kind, name) in misses[since - 1]:
+            since -= 1
+        found.append(Hazard(HazardClass.BREAKS_RUNNING, since, name, detail))
+    return found
 
 
 def _statement(session: Session, number: int, one: Statement) -> tuple[list[Hazard], bool]:

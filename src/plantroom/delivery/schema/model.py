@@ -86,6 +86,8 @@ class HazardClass(StrEnum):
     BLOCKS_READS = "blocks reads"
     BLOCKS_WRITES = "blocks writes"
     SCANS = "scans"
+    BREAKS_RUNNING = "breaks the running version"
+    CANNOT_BE_UNDONE = "cannot be undone"
     NOT_TRANSACTIONAL = "not transactional"
     RULE = "rule"
     """What a rule on the text says (squawk)."""

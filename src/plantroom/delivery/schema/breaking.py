@@ -1,0 +1,151 @@
+"""What the running release counts on and would miss: the catalogue before a script held against the one after it. Pure,
+but for the query's text.
+
+In a night both releases run on one database, and a release that is taken back runs on the new schema again. What the
+old one reads must be there, and what it writes must be taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+Known = Mapping[tuple[str, str], str]
+"""By kind and name, what is known of it."""
+
+_MINE = "n.nspname !~ '^pg_|^information_schema$'"
+_OF_EXTENSION = """EXISTS (
+    SELECT FROM pg_catalog.pg_depend d
+    WHERE d.classid = '{0}'::pg_catalog.regclass AND d.objid = {1} AND d.deptype = 'e')"""
+
+QUERY = f"""
+SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence' ELSE 'table' END,
+    pg_catalog.format('%I.%I', n.nspname, c.relname), ''
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND {_MINE}
+UNION ALL
+SELECT 'column', pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname),
+    pg_catalog.format_type(a.atttypid, a.atttypmod)
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {_MINE}
+UNION ALL
+SELECT CASE WHEN a.attgenerated <> '' OR a.attidentity = 'a' THEN 'computed' ELSE 'required' END,
+    pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname), pg_catalog.format('%I.%I', n.nspname, c.relname)
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f') AND {_MINE}
+    AND (a.attgenerated <> '' OR a.attidentity = 'a' OR (a.attnotnull AND NOT a.atthasdef AND a.attidentity = ''))
+UNION ALL
+SELECT 'function', pg_catalog.format(
+    '%I.%I(%s)', n.nspname, p.proname, pg_catalog.oidvectortypes(p.proargtypes)),
+    coalesce(pg_catalog.pg_get_function_result(p.oid), '')
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE p.prorettype NOT IN ('pg_catalog.trigger'::pg_catalog.regtype, 'pg_catalog.event_trigger'::pg_catalog.regtype)
+    AND {_MINE} AND NOT {_OF_EXTENSION.format("pg_catalog.pg_proc", "p.oid")}
+UNION ALL
+SELECT 'type', pg_catalog.format('%I.%I', n.nspname, t.typname), ''
+FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
+WHERE (t.typtype IN ('e', 'd', 'r') OR c.relkind = 'c') AND {_MINE}
+    AND NOT {_OF_EXTENSION.format("pg_catalog.pg_type", "t.oid")}
+UNION ALL
+SELECT 'value', pg_catalog.format('%L of %I.%I', e.enumlabel, n.nspname, t.typname),
+    pg_catalog.format('%I.%I', n.nspname, t.typname)
+FROM pg_catalog.pg_enum e JOIN pg_catalog.pg_type t ON t.oid = e.enumtypid
+JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+UNION ALL
+SELECT 'constraint', pg_catalog.format('%s on %I.%I', pg_catalog.pg_get_constraintdef(o.oid), n.nspname, c.relname),
+    pg_catalog.format('%I.%I', n.nspname, c.relname)
+FROM pg_catalog.pg_constraint o JOIN pg_catalog.pg_class c ON c.oid = o.conrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE o.contype IN ('c', 'f', 'x') AND o.conparentid = 0 AND {_MINE}
+UNION ALL
+SELECT 'constraint', pg_catalog.format('%s on %I.%I', pg_catalog.pg_get_constraintdef(o.oid), n.nspname, t.typname),
+    pg_catalog.format('%I.%I', n.nspname, t.typname)
+FROM pg_catalog.pg_constraint o JOIN pg_catalog.pg_type t ON t.oid = o.contypid
+JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+WHERE o.contype = 'c' AND {_MINE}
+UNION ALL
+SELECT 'unique', pg_catalog.format(
+    '(%s) on %I.%I%s', pg_catalog.array_to_string(ARRAY(
+        SELECT pg_catalog.pg_get_indexdef(i.indexrelid, k, true) FROM pg_catalog.generate_series(1, i.indnkeyatts) k
+        ORDER BY 1), ', '), n.nspname, c.relname, ' where ' || pg_catalog.pg_get_expr(i.indpred, i.indrelid)),
+    pg_catalog.format('%I.%I', n.nspname, c.relname)
+FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE i.indisunique AND c.relkind IN ('r', 'p') AND {_MINE}
+"""
+
+_NEEDED = ("table", "view", "materialized view", "sequence", "column", "function", "type", "value")
+"""What the running release may name."""
+
+_NEW = {
+    "required": "a row without a value for it is not taken any more",
+    "computed": "no value for it is taken any more",
+    "constraint": "a row that does not fit it is not taken any more",
+    "unique": "a second row of the same values is not taken any more",
+}
+
+_WIDTH = re.compile(r"(character varying|numeric|character)\((\d+)(?:,(\d+))?\)")
+_LAST = re.compile(r'\.(?:"(?:[^"]|"")+"|[^".]+)$')
+_INTEGERS = ("smallint", "integer", "bigint")
+
+
+def known(rows: Iterable[Sequence[Any]]) -> Known:
+    return {(str(kind), str(name)): str(value) for kind, name, value in rows}
+
+
+def broken(before: Known, now: Known) -> dict[tuple[str, str], str]:
+    """By kind and name, what the running release would miss."""
+    found: dict[tuple[str, str], str] = {}
+    relations = _relations(now)
+    for (kind, name), value in before.items():
+        if kind not in _NEEDED:
+            continue
+        if (kind, name) not in now:
+            # Of what has gone as a whole, its parts are not told.
+            with_all = (kind == "column" and _owner(name) not in relations) or (
+                kind == "value" and ("type", value) not in now
+            )
+            if not with_all:
+                found[kind, name] = f"the running release may still use the {kind}"
+        elif kind == "column" and not _wider(value, now[kind, name]):
+            found[kind, name] = f"it was {value}, and becomes {now[kind, name]}"
+        elif kind == "function" and value != now[kind, name]:
+            found[kind, name] = f"it returned {value}, and now {now[kind, name]}"
+    there = _relations(before) | {name for kind, name in before if kind == "type"}
+    for (kind, name), owner in now.items():
+        if kind in _NEW and owner in there and (kind, name) not in before:
+            found[kind, name] = _NEW[kind]
+    return found
+
+
+def _owner(column: str) -> str:
+    return _LAST.sub("", column)
+
+
+def _relations(there: Known) -> set[str]:
+    return {name for kind, name in there if kind in _NEEDED[:4]}
+
+
+def _wider(old: str, new: str) -> bool:
+    """Whether everything that the old type holds, the new one does in the same way."""
+    if old == new:
+        return True
+    if old in _INTEGERS and new in _INTEGERS:
+        return _INTEGERS.index(old) < _INTEGERS.index(new)
+    if (old, new) == ("real", "double precision"):
+        return True
+    had, has = _WIDTH.fullmatch(old), _WIDTH.fullmatch(new)
+    texts = ("character varying", "text")
+    if (had is not None and had[1] == "character varying") or old in texts:
+        unbounded = new in texts
+        return unbounded or (had is not None and has is not None and has[1] == had[1] and int(has[2]) >= int(had[2]))
+    if had is not None and had[1] == "numeric":
+        if has is None or has[1] != "numeric":
+            return new == "numeric"
+        scale, wanted = int(had[3] or 0), int(has[3] or 0)
+        return wanted >= scale and int(has[2]) - wanted >= int(had[2]) - scale
+    return False
