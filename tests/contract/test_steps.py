@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 
 import psycopg
@@ -66,10 +67,21 @@ print(json.dumps([ran, count]))
 """
 
 
-def _killed_after(home: Home, name: str, last: int) -> subprocess.CompletedProcess[str]:
+FILL = (
+    Step("ALTER TABLE note ADD COLUMN filled text; ALTER TABLE note ADD COLUMN times int NOT NULL DEFAULT 0"),
+    Step(
+        "UPDATE note SET filled = text, times = times + 1"
+        " WHERE ctid IN (SELECT ctid FROM note WHERE filled IS NULL LIMIT 300)",
+        batch=True,
+    ),
+    Step("ALTER TABLE note ALTER COLUMN filled SET NOT NULL"),
+)
+
+
+def _killed_after(home: Home, name: str, last: int, steps: Sequence[Step] = MIXED) -> subprocess.CompletedProcess[str]:
     """Applies the migration in a process of its own, which is killed right after the statement number `last`."""
-    one = Script.of("1.1", MIXED)
-    parts = [[step.sql, step.alone, step.clear, step.done] for step in one.steps]
+    one = Script.of("1.1", steps)
+    parts = [[step.sql, step.alone, step.clear, step.done, step.batch] for step in one.steps]
     given = json.dumps([str(home.path), POOL, name, [one.release, one.sha256, one.sql], parts, last])
     return subprocess.run([sys.executable, "-c", CHILD, given], capture_output=True, text=True, check=False)
 
@@ -243,3 +255,46 @@ async def test_a_schema_is_told_without_owners(local: LocalPlatform) -> None:
     with pytest.raises(PlatformError) as caught:
         await local.databases.schema(DatabaseSpec(POOL, environment()))
     assert caught.value.code == "PR401"
+
+
+def _filled(local: LocalPlatform, name: str) -> dict[int, int]:
+    """How many rows were filled how often."""
+    with psycopg.connect(superuser(local, database_name(name))) as connection:
+        found = connection.execute("SELECT times, count(*) FROM public.note GROUP BY times").fetchall()
+    return dict(found)
+
+
+async def test_a_fill_goes_in_batches_and_where_it_is_killed_on_with_what_is_left(
+    local: LocalPlatform, home: Home
+) -> None:
+    whole = _killed_after(home, await _made(local), 0, FILL)
+    assert whole.returncode == 0, whole.stderr
+    _, count = json.loads(whole.stdout)
+    batches = set()
+    for last in range(1, count + 1, 4):
+        name = await _made(local)
+        assert _killed_after(home, name, last, FILL).returncode == -signal.SIGKILL
+        with suppress(psycopg.errors.UndefinedColumn):
+            batches.add(_filled(local, name).get(1, 0))
+        await local.databases.apply(database(name), Script.of("1.1", FILL), Limits(5000))
+        assert _filled(local, name) == {1: 2000}, last
+    assert {0, 300, 600, 2000} <= batches
+
+
+async def test_a_fill_that_fails_keeps_what_it_has_filled_and_goes_on_once_it_is_possible(local: LocalPlatform) -> None:
+    name = await _made(local)
+    with psycopg.connect(superuser(local, database_name(name)), autocommit=True) as connection:
+        connection.execute("INSERT INTO public.note VALUES ('bad')")
+        steps = (
+            FILL[0],
+            Step(FILL[1].sql.replace("filled = text", "filled = CAST(text AS int)"), batch=True),
+            FILL[2],
+        )
+        with pytest.raises(PlatformError, match=r"PR405 .*invalid input syntax") as caught:
+            await local.databases.apply(database(name), Script.of("1.1", steps), Limits(5000))
+        assert "bad" in caught.value.value
+        assert _filled(local, name) == {0: 201, 1: 1800}
+        assert [one.release for one in await local.databases.scripts(database(name))] == ["1.0"]
+        connection.execute("UPDATE public.note SET text = '0' WHERE text = 'bad'")
+    assert await local.databases.apply(database(name), Script.of("1.1", steps), Limits(5000))
+    assert _filled(local, name) == {1: 2001}

@@ -271,12 +271,16 @@ class Step:
     One that is alone can be cut off half-way. `done` is a query for one boolean, whether it is wholly done; `clear` is
     a statement that takes away what is half done. Without them it is run again as it stands. One with `clear` blocks
     nobody while it waits for others, so it waits for as long as a statement may run.
+
+    One that is a `batch` is a statement that takes some rows at a time: it is committed and run again until it finds
+    none, so that no lock is held for as long as a table is long. Cut off, it goes on with what is left.
     """
 
     sql: str
     alone: bool = False
     clear: str = ""
     done: str = ""
+    batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,10 +158,15 @@ def _process_from(data: Mapping[str, Any]) -> ProcessSpec:
     )
 
 
+def step_data(step: Step) -> list[Any]:
+    """Without what it is not: the bytes of artefacts that were built before are what they were."""
+    return [step.sql, step.alone, step.clear, step.done, *([True] if step.batch else [])]
+
+
 def _script_data(script: Script) -> dict[str, Any]:
     found: dict[str, Any] = {"release": script.release, "sha256": script.sha256, "sql": script.sql}
     if script.steps:
-        found["steps"] = [[one.sql, one.alone, one.clear, one.done] for one in script.steps]
+        found["steps"] = [step_data(one) for one in script.steps]
     return found | {name: value for name, value in (("begins", script.begins), ("ends", script.ends)) if value}
 
 
@@ -171,7 +176,8 @@ def _script_from(data: Mapping[str, Any]) -> Script:
         sha256=_text(data["sha256"]),
         sql=_text(data["sql"]),
         steps=tuple(
-            Step(_text(sql), bool(alone), _text(clear), _text(done)) for sql, alone, clear, done in _steps(data)
+            Step(_text(sql), bool(alone), _text(clear), _text(done), any(batch))
+            for sql, alone, clear, done, *batch in _steps(data)
         ),
         begins=_text(data.get("begins", "")),
         ends=_text(data.get("ends", "")),

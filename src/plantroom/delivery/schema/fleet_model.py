@@ -166,7 +166,7 @@ class RunTarget:
 def script_data(script: Script) -> dict[str, Any]:
     return {
         "release": script.release,
-        "steps": [[one.sql, one.alone, one.clear, one.done] for one in script.parts],
+        "steps": [[one.sql, one.alone, one.clear, one.done, one.batch] for one in script.parts],
         "begins": script.begins,
         "ends": script.ends,
     }

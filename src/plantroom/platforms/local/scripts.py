@@ -67,13 +67,17 @@ is killed."""
 _LOOK_S = 0.05
 
 _MAKE = """
-    CREATE FUNCTION plantroom.run(script text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+    CREATE FUNCTION plantroom.run(script text) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
         SET search_path = public, pg_temp
     AS $run$
+    DECLARE
+        touched bigint;
     BEGIN
         EXECUTE script;
+        GET DIAGNOSTICS touched = ROW_COUNT;
         -- Here and not at the end of the transaction, where it would be the superuser who runs deferred triggers.
         SET CONSTRAINTS ALL IMMEDIATE;
+        RETURN touched;
     END
     $run$
 """
@@ -145,8 +149,9 @@ class _One:
                     continue
                 if step.alone:
                     await self._alone(place, step, begun=place in begun)
-                else:
-                    await self._transaction(place, step)
+                    continue
+                while not await self._transaction(place, step):
+                    pass
         return True
 
     @asynccontextmanager
@@ -210,7 +215,8 @@ class _One:
                 remedy="One that is half run is taken back by `plantroom schema repair`",
             )
 
-    async def _transaction(self, place: int, step: Step) -> None:
+    async def _transaction(self, place: int, step: Step) -> bool:
+        """True when the step is done, and recorded as such; a batch that has found rows is only committed."""
         connection = self._connection
         async with connection.transaction():
             await self._bound(connection)
@@ -219,9 +225,12 @@ class _One:
             await connection.execute(_MAKE)
             owner = sql.SQL("ALTER FUNCTION plantroom.run(text) OWNER TO {}").format(sql.Identifier(self._role))
             await connection.execute(owner)
-            await connection.execute("SELECT plantroom.run(%s)", (step.sql,))
+            touched = await self._first("SELECT plantroom.run(%s)", step.sql)
             await connection.execute("DROP FUNCTION plantroom.run(text)")
+            if step.batch and touched != (0,):
+                return False
             await self._record(place)
+            return True
 
     async def _alone(self, place: int, step: Step, *, begun: bool) -> None:
         connection = self._connection
