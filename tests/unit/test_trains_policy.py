@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plantroom.delivery.trains.model import Health, RingPolicy
-from plantroom.delivery.trains.policy import judge, ring_policy
-from plantroom.estate.model import Ring
+from plantroom.delivery.trains.model import Health, RingPolicy, TargetState, Train, TrainState, TrainTarget
+from plantroom.delivery.trains.policy import coming, judge, judged, left_on_it, passed_by, ring_policy
+from plantroom.estate.changes import Status
+from plantroom.estate.model import Management, Ring
 from plantroom.kernel.verdict import Allowed, Refused, Unknown, Verdict
+from plantroom.rollout.model import Target
 
 GOOD = Health("mill/production", failed="", healthy=2, minimum=2, requests=1000, errors_5xx=0)
 FAILED = replace(GOOD, failed="1.2 answered 500", healthy=None, requests=None, errors_5xx=None)
@@ -188,3 +190,52 @@ def test_what_is_unknown_never_lets_a_train_through(seen: list[Health], stops_at
 def test_one_more_unhealthy_environment_never_helps(seen: list[Health], stops_at: int, worse: Health) -> None:
     if not isinstance(judge(bounds(stops_at), seen), Allowed):
         assert not isinstance(judge(bounds(stops_at), [*seen, worse]), Allowed)
+
+
+# -- whom a train changes ---------------------------------------------------------------------------------------------
+
+
+def standing(status: Status = Status.LIVE) -> Target:
+    return Target(*("mill/production", status, "pilot", "shop", "2.0", "sha256:2", "r", "c", (), None, False, ()))
+
+
+@pytest.mark.parametrize(
+    ("status", "management", "forward", "back", "counts"),
+    [
+        (Status.LIVE, Management.MANAGED, "", "", True),
+        (Status.LIVE, Management.OBSERVED, "it is observed", "it is observed", False),
+        (Status.LIVE, Management.EXTERNAL, "it is external", "it is external", False),
+        (Status.LIVE, None, "it is not declared", "", True),
+        (Status.SUSPENDED, Management.MANAGED, "it is suspended", "", False),
+        (Status.SUSPENDED, Management.OBSERVED, "it is suspended", "it is observed", False),
+        (Status.RETIRED, Management.MANAGED, "it is retired", "it is retired", False),
+    ],
+)
+def test_whom_a_train_changes_takes_back_and_judges(
+    status: Status, management: Management | None, forward: str, back: str, counts: bool
+) -> None:
+    now = standing(status)
+    assert (passed_by(now, management), left_on_it(now, management), judged(now, management)) == (forward, back, counts)
+
+
+def test_one_that_is_gone_is_passed_by() -> None:
+    assert (passed_by(None, None), left_on_it(None, None), judged(None, None)) == ("it is gone", "it is gone", False)
+
+
+@pytest.mark.parametrize(
+    ("state", "management", "next_"),
+    [
+        (TargetState.DONE, Management.MANAGED, "train two is in ring pilot, going back"),
+        (TargetState.DONE, Management.OBSERVED, "train two goes back without it: it is observed"),
+        (TargetState.LEFT, Management.OBSERVED, "train two goes back without it: as it was told"),
+    ],
+)
+def test_what_comes_next_on_the_way_back(state: TargetState, management: Management, next_: str) -> None:
+    rings = (bounds(),)
+    train = Train(
+        "two", "i", "shop", "2.0", "sha256:2", "ada", "t", None, TrainState.GOING_BACK, "pilot", "", "", rings
+    )
+    aboard = TrainTarget(
+        "two", "mill/production", "pilot", 0, state, "change", None, "as it was told", 1, "", None, "1.0"
+    )
+    assert coming(standing(), management, [(train, aboard)], [aboard]) == next_

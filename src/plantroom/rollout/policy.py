@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from plantroom.estate.changes import Assignment, Status
 from plantroom.estate.effective import milli
-from plantroom.estate.model import EnvironmentState, Estate
+from plantroom.estate.model import EnvironmentState, Estate, Management
 from plantroom.estate.plan import config_of
 from plantroom.kernel.digest import digest
 from plantroom.kernel.errors import PlanError
@@ -165,6 +165,13 @@ def names_left(change: Change, side: Target, routes: Sequence[RouteSeen]) -> tup
     others = {host for route in routes if route.environment != change.environment for host in route.hosts}
     left = tuple(host for host in side.hosts if host not in others or host not in had)
     return left or tuple(host for host in change.target.hosts if host not in others) or side.hosts
+
+
+def not_managed(management: Management | None) -> str:
+    """Why only an apply may change an environment, in words, or "" when it is managed. None: no file declares it."""
+    if management is Management.MANAGED:
+        return ""
+    return f"it is {'not declared' if management is None else management.value}"
 
 
 def _is_web(artefact: ArtefactView, process: str) -> bool:

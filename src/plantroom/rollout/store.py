@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plantroom.estate.changes import Record
+from plantroom.estate.model import Management
 from plantroom.kernel.errors import PlatformError
 from plantroom.rollout.model import Change, ChangeState, Target
 
@@ -93,13 +95,41 @@ async def target(connection: AsyncConnection, environment: str) -> Target | None
 
 
 async def locked_target(connection: AsyncConnection, environment: str) -> Target | None:
-    """As `target`, and nobody ends a change of it before the caller's transaction has ended."""
+    """As `target`, and nobody ends a change of it, or says whose it is, before the caller's transaction has ended."""
     found = await connection.execute(
         text("SELECT target FROM environment WHERE environment = :environment FOR UPDATE"),
         {"environment": environment},
     )
     row = found.one_or_none()
     return None if row is None else Target.from_data(row.target)
+
+
+async def management(connection: AsyncConnection, environment: str) -> Management | None:
+    """What the applied estate lets Plantroom do to it. None when no file declares it any more, and of one that is not
+    recorded."""
+    found = await connection.execute(
+        text("SELECT management FROM environment WHERE environment = :environment"), {"environment": environment}
+    )
+    word = found.scalar_one_or_none()
+    return None if word is None else Management(word)
+
+
+async def managements(connection: AsyncConnection) -> dict[str, Management | None]:
+    """As `management`, of every environment that is recorded."""
+    found = await connection.execute(text("SELECT environment, management FROM environment"))
+    return {row.environment: None if row.management is None else Management(row.management) for row in found}
+
+
+async def set_managements(connection: AsyncConnection, declared: Mapping[str, Management]) -> None:
+    """What an estate that is applied says of the environments that are recorded. Whoever holds one (`locked_target`)
+    has decided before it; who asks later decides by it."""
+    await connection.execute(
+        text(
+            "UPDATE environment SET management = CAST(:declared AS jsonb) ->> environment"
+            " WHERE management IS DISTINCT FROM CAST(:declared AS jsonb) ->> environment"
+        ),
+        {"declared": json.dumps({name: one.value for name, one in declared.items()})},
+    )
 
 
 async def records(connection: AsyncConnection) -> list[Record]:

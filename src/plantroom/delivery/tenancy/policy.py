@@ -29,8 +29,12 @@ def titles(estate: Estate) -> dict[str, str]:
     return {name: client.title for name, client in estate.clients.items() if client.title}
 
 
+def managements(estate: Estate) -> dict[str, Management]:
+    return {place.name: management_of(estate, place) for place in places(estate)}
+
+
 def managed_environments(estate: Estate) -> set[str]:
-    return {place.name for place in places(estate) if management_of(estate, place) is Management.MANAGED}
+    return {name for name, management in managements(estate).items() if management is Management.MANAGED}
 
 
 def work_of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,7 +12,6 @@ from temporalio.exceptions import ApplicationError
 
 from plantroom.delivery.trains import policy, steps, store
 from plantroom.delivery.trains.model import Health, RingPolicy, TargetState, Train, TrainState, TrainTarget
-from plantroom.estate.changes import Status
 from plantroom.kernel.errors import PlatformError
 from plantroom.kernel.verdict import Allowed, Refused, Verdict
 from plantroom.ledger.model import Draft, Phase
@@ -20,7 +19,7 @@ from plantroom.ledger.service import Journal, Ledger, StepOutcome
 from plantroom.platforms.contract import Platform
 from plantroom.rollout import service as rollout
 from plantroom.rollout import store as rollout_store
-from plantroom.rollout.model import Target
+from plantroom.rollout.model import ChangeState, Target
 from plantroom.runtime.clock import Clock, stamp
 from plantroom.runtime.database import Database
 from plantroom.runtime.temporal import beating
@@ -101,14 +100,17 @@ class Activities:
             return steps.Boarded("", "the train does not go on")
         async with self._database.reading() as connection:
             now = await rollout_store.target(connection, given.name)
-        if now is None or now.status is not Status.LIVE:
-            return await self._leave(train, steps.BOARD, now, given.name)
+            why = policy.passed_by(now, await rollout_store.management(connection, given.name))
+        if now is None or why:
+            return await self._leave(train, steps.BOARD, why, given.name)
         opened = ""
 
         async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
             nonlocal opened
             there = await rollout_store.locked_target(connection, given.name)
-            wanted = policy.on(there or now, train)
+            if there is None or policy.passed_by(there, await rollout_store.management(connection, given.name)):
+                raise _changed(given.name)
+            wanted = policy.on(there, train)
             opened = await rollout.begin(
                 connection, intent=train.intent, actor=train.actor, target=wanted, now=self._clock()
             )
@@ -149,16 +151,21 @@ class Activities:
         async with self._database.transaction() as connection:
             await store.set_state(connection, train.name, TrainState.SOAKING)
             targets = [one for one in await store.targets(connection, train.name) if one.ring == ring.name]
-            declared = await rollout_store.targets(connection)
-        # What an apply has suspended since answers with an error on purpose.
-        targets = [one for one in targets if one.state is not TargetState.LEFT and _live(declared, one.environment)]
+            declared = {name: target for name, (target, _) in (await rollout_store.targets(connection)).items()}
+            managements = await rollout_store.managements(connection)
+        targets = [
+            one
+            for one in targets
+            if one.state is not TargetState.LEFT
+            and policy.judged(declared.get(one.environment), managements.get(one.environment))
+        ]
         verdict = policy.soaked(ring, targets, self._clock())
         if isinstance(verdict, Allowed):
             slots = asyncio.Semaphore(_AT_ONCE)
 
             async def look(one: TrainTarget) -> Health:
                 async with slots:
-                    return await self._health(one, declared[one.environment][0])
+                    return await self._health(one, declared[one.environment])
 
             seen = await asyncio.gather(*(look(one) for one in targets))
             verdict = policy.judge(ring, seen)
@@ -204,17 +211,22 @@ class Activities:
         async with self._database.reading() as connection:
             forward = await rollout_store.change(connection, target.change)
             now = await rollout_store.target(connection, given.name)
+            why = policy.left_on_it(now, await rollout_store.management(connection, given.name))
         if forward is None or forward.previous is None:
             return steps.Boarded("", "there is nothing to go back to")
-        if now is None or now.status is Status.RETIRED:
-            return await self._leave(train, steps.BOARD_BACK, now, given.name)
+        if forward.state is ChangeState.OPEN:
+            raise PlatformError("PR403", given.name, value="its change has not ended")
+        if now is None or why:
+            return await self._leave(train, steps.BOARD_BACK, why, given.name)
         before = forward.previous
         opened = ""
 
         async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
             nonlocal opened
             there = await rollout_store.locked_target(connection, given.name)
-            wanted = policy.back_on(there or now, before, f"{train.intent}-back")
+            if there is None or policy.left_on_it(there, await rollout_store.management(connection, given.name)):
+                raise _changed(given.name)
+            wanted = policy.back_on(there, before, f"{train.intent}-back")
             opened = await rollout.begin(
                 connection, intent=train.intent, actor=train.actor, target=wanted, now=self._clock(), suffix="-back"
             )
@@ -265,9 +277,10 @@ class Activities:
             raise ApplicationError(f"{environment} is not on train {train.name}", non_retryable=True)
         return target
 
-    async def _leave(self, train: Train, verb: str, now: Target | None, environment: str) -> steps.Boarded:
-        """An apply has taken the environment out of service: the train goes on without it."""
-        why = f"it is {now.status.value if now else 'gone'} since the train began"
+    async def _leave(self, train: Train, verb: str, why: str, environment: str) -> steps.Boarded:
+        """An apply has taken the environment out of service, or out of Plantroom's hands: the train goes on without
+        it."""
+        why = f"{why} since the train began"
 
         async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
             await store.set_target(connection, train.name, environment, TargetState.LEFT, why=why)
@@ -347,5 +360,6 @@ class Activities:
         )
 
 
-def _live(declared: Mapping[str, tuple[Target, str]], environment: str) -> bool:
-    return environment in declared and declared[environment][0].status is Status.LIVE
+def _changed(environment: str) -> PlatformError:
+    """Raised in the transaction that would have opened a change; tried again, the step sees what the apply has said."""
+    return PlatformError("PR403", environment, value="an apply has taken it off the train just now")

@@ -17,7 +17,7 @@ class TrainState(StrEnum):
     GOING_BACK = "going back"
     DONE = "done"
     STOPPED = "stopped"
-    """By a verdict; every ring that had the release is back on the one before."""
+    """By a verdict; every ring that had the release is back on the one before, but for what has left."""
     ABORTED = "aborted"
     """By a person; each environment is on one release or the other, as its row says."""
 
@@ -36,7 +36,8 @@ class TargetState(StrEnum):
     BACK = "back"
     """It had the release, and was taken back from it."""
     LEFT = "left"
-    """It is not live any more, by an apply since the train began; the train leaves it alone."""
+    """It is not live or not managed any more, by an apply since the train began; the train leaves it alone. One that
+    had the release by then keeps it when the train goes back."""
     STUCK = "stuck"
     """It could not be taken back: a person must look."""
 

@@ -13,6 +13,7 @@ from plantroom.estate.effective import Place, management_of, places
 from plantroom.estate.model import Estate, Management, Ring
 from plantroom.kernel.digest import short
 from plantroom.kernel.verdict import Allowed, Refused, Unknown, Verdict
+from plantroom.rollout import policy as rollout_policy
 from plantroom.rollout.model import Change, ChangeState, Target
 
 
@@ -50,6 +51,29 @@ def back_on(now: Target, previous: Target, revision: str) -> Target:
     """
     wanted = replace(now, release=previous.release, artefact=previous.artefact, revision=previous.revision)
     return wanted if wanted == previous else replace(wanted, revision=revision)
+
+
+def passed_by(now: Target | None, management: Management | None) -> str:
+    """Why a train does not change an environment whose turn has come, or "" when it does."""
+    if now is None:
+        return "it is gone"
+    if now.status is not Status.LIVE:
+        return f"it is {now.status.value}"
+    return rollout_policy.not_managed(management)
+
+
+def left_on_it(now: Target | None, management: Management | None) -> str:
+    """Why a train does not take a release back from an environment, or "" when it does. One that is suspended goes
+    back, and so does one that no file declares: as long as it may not retire, an apply repairs it too."""
+    if now is None or now.status is Status.RETIRED:
+        return passed_by(now, management)
+    return "" if management is None else rollout_policy.not_managed(management)
+
+
+def judged(now: Target | None, management: Management | None) -> bool:
+    """Whether how it is speaks for or against the release: one that is suspended errs on purpose, and what is done to
+    one that is not Plantroom's is others' doing."""
+    return now is not None and now.status is Status.LIVE and not left_on_it(now, management)
 
 
 def soaking(train: Train, targets: Sequence[TrainTarget]) -> datetime | None:
@@ -159,7 +183,8 @@ def because(target: Target, done: Change | None, trains: Aboard) -> str:
     """Why it is on its release. `done` is the last change of it that went well, where that is known."""
     by = f", asked for by {done.actor}" if done is not None else ""
     for train, aboard in trains:
-        if aboard.state is TargetState.DONE and (train.release, train.artefact) == (target.release, target.artefact):
+        stays = aboard.state is TargetState.DONE or (aboard.state is TargetState.LEFT and aboard.change)
+        if stays and (train.release, train.artefact) == (target.release, target.artefact):
             came = f"train {train.name} brought release {target.release} on {train.started[:16]}Z"
             why = ""
         elif aboard.state is TargetState.BACK and aboard.from_release == target.release:
@@ -187,7 +212,11 @@ def history(train: Train, aboard: TrainTarget) -> list[str]:
         ),
         TargetState.GOING_BACK: f"train {train.name} is taking it back from {train.release} now",
         TargetState.BACK: f"train {train.name} brought {train.release} and took it back to {aboard.from_release}",
-        TargetState.LEFT: f"train {train.name} ({train.release}) went on without it: {aboard.why}",
+        TargetState.LEFT: (
+            f"train {train.name} ({train.release}) went on without it: {aboard.why}"
+            if aboard.finished is None
+            else f"train {train.name} brought it to {train.release} and did not take it back: {aboard.why}"
+        ),
         TargetState.STUCK: f"train {train.name} could not take it back from {train.release}: {aboard.why}",
     }
     lines = [told[aboard.state]]
@@ -196,7 +225,7 @@ def history(train: Train, aboard: TrainTarget) -> list[str]:
     return lines
 
 
-def coming(target: Target, trains: Aboard, others: Sequence[TrainTarget]) -> str:
+def coming(target: Target, management: Management | None, trains: Aboard, others: Sequence[TrainTarget]) -> str:
     """What comes next for it. `others` are all targets of the train that is under way."""
     if target.status is Status.RETIRED:
         return "nothing: it is retired"
@@ -204,9 +233,12 @@ def coming(target: Target, trains: Aboard, others: Sequence[TrainTarget]) -> str
         if train.state.ended:
             continue
         if aboard.state is TargetState.LEFT:
-            return f"train {train.name} goes on without it: {aboard.why}"
-        if aboard.state is TargetState.WAITING and target.status is not Status.LIVE:
-            return f"train {train.name} goes on without it: it is {target.status.value}"
+            return f"train {train.name} goes {'back' if aboard.change else 'on'} without it: {aboard.why}"
+        if aboard.state is TargetState.WAITING and (why := passed_by(target, management)):
+            return f"train {train.name} goes on without it: {why}"
+        goes_back = train.state is TrainState.GOING_BACK and aboard.state in (TargetState.CHANGING, TargetState.DONE)
+        if goes_back and (why := left_on_it(target, management)):
+            return f"train {train.name} goes back without it: {why}"
         until = soaking(train, others)
         doing = f"in ring {train.ring}, {train.state.value}"
         if until is not None:
@@ -215,6 +247,6 @@ def coming(target: Target, trains: Aboard, others: Sequence[TrainTarget]) -> str
         if aboard.state is TargetState.WAITING and not stays:
             return f"train {train.name} brings {train.release} in ring {aboard.ring}; it is {doing}"
         return f"train {train.name} is {doing}"
-    if target.status is not Status.LIVE:
-        return f"no train takes it along while it is {target.status.value}"
+    if why := passed_by(target, management):
+        return f"no train takes it along while {why}"
     return "no train is under way; the next one is started with `plantroom release start`"

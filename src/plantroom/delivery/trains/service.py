@@ -244,6 +244,7 @@ class TrainService:
                 for environment, (target, _) in (await rollout_store.targets(connection)).items()
                 if target.client == client
             }
+            managements = await rollout_store.managements(connection)
             apply = await rollout_store.newest_intent(connection, "apply")
             found = []
             for new in policy.not_yet(estate, client, set(targets)):
@@ -276,7 +277,7 @@ class TrainService:
                         "ring": target.ring,
                         "because": policy.because(target, done, trains),
                         "history": [line for train, aboard in trains[:5] for line in policy.history(train, aboard)],
-                        "next": policy.coming(target, trains, others),
+                        "next": policy.coming(target, managements.get(environment), trains, others),
                         "archive": await self._archive(target),
                     }
                 )
