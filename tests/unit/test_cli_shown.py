@@ -83,6 +83,17 @@ ANSWERS["/plan"] = {
     "refusals": [],
     "changes": [CHANGE, CHANGE | {"action": "unchanged"}, CHANGE | {"action": "refused", "reason": "it holds data"}],
 }
+ANSWERS["/schemas/runs/newest"] = {
+    "run": "run-1",
+    "about": "repair workorders 1.1",
+    "state": "done",
+    "why": "",
+    "over": True,
+    "databases": [
+        {"environment": "harbour/production", "pool": "data", "state": "done", "why": ""},
+        {"environment": "mill/production", "pool": "data", "state": "left", "why": "it is observed since then"},
+    ],
+}
 UNREADABLE = ENTRY | {"seq": 42, "at": None, "payload": "[/]{", "unreadable": "cannot be read (its at is not text)"}
 ODD = ENTRY | {"seq": 43, "verb": "[/]", "payload": {"data": 5}}
 ANSWERS["/ledger/entries?limit=3"] = [ENTRY, UNREADABLE, ODD]
@@ -182,6 +193,16 @@ def test_a_plan_shows_changes_with_reasons_counts_and_how_to_go_on(run: Run) -> 
         "! refused instance harbour-production-web-1: it holds data",
         "1 created, 0 updated, 0 deleted, 1 unchanged, 1 refused",
         "apply it with: plantroom apply sha256:abc",
+    ]
+
+
+@pytest.mark.usefixtures("api")
+def test_a_run_names_each_database_that_it_left_out_with_the_reason(run: Run) -> None:
+    told = run("schema", "run")
+    assert told.code == 0
+    assert told.out.splitlines() == [
+        "  mill/production left: it is observed since then",
+        "run-1 (repair workorders 1.1) done, 1 done, 1 left",
     ]
 
 

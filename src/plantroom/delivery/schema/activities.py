@@ -15,7 +15,7 @@ from plantroom.delivery.schema import fingerprint, fleet_policy, steps, store
 from plantroom.delivery.schema.clones import Clones
 from plantroom.delivery.schema.fingerprint import Fact
 from plantroom.delivery.schema.fleet import Fleet
-from plantroom.delivery.schema.fleet_model import Found, Look, Run, RunState, RunTarget, script_data
+from plantroom.delivery.schema.fleet_model import LEFT, Found, Look, Run, RunState, RunTarget, script_data
 from plantroom.delivery.schema.model import SchemaError
 from plantroom.delivery.schema.ports import Releases
 from plantroom.estate.changes import Status
@@ -170,6 +170,7 @@ class Activities:
             run, targets = await self._run(name)
             if run.state is not RunState.RUNNING:
                 raise ApplicationError(f"the run {name} has ended", non_retryable=True)
+            targets = fleet_policy.aboard(targets)
             waiting = [(one.place, one.environment) for one in targets if one.state == "waiting"]
             failed = [one for one in targets if one.state == "failed"]
             stop = _too_many(run, failed)
@@ -185,37 +186,36 @@ class Activities:
                 await self._flush(round_)
             run, targets = await self._run(name)
             left = sum(one.state == "waiting" for one in targets)
-            return steps.Batch(left, _too_many(run, [one for one in targets if one.state == "failed"]))
+            failed = [one for one in fleet_policy.aboard(targets) if one.state == "failed"]
+            return steps.Batch(left, _too_many(run, failed))
 
     async def _all(self, round_: _Round) -> None:
-        async with self._database.reading() as connection:
-            there = await rollout_store.targets(connection)
         slots = {one.pool: asyncio.Semaphore(round_.run.work.per_pool) for one in round_.targets}
+        await asyncio.gather(*(self._patiently(round_, target, slots[target.pool]) for target in round_.targets))
 
-        async def one(target: RunTarget) -> None:
-            found = there.get(target.environment)
-            await self._patiently(round_, target, found[0] if found else None, slots[target.pool])
-
-        await asyncio.gather(*(one(target) for target in round_.targets))
-
-    async def _patiently(
-        self, round_: _Round, target: RunTarget, there: Target | None, slot: asyncio.Semaphore
-    ) -> None:
-        """Tried again while it is locked or does not answer; others have the slot meanwhile."""
+    async def _patiently(self, round_: _Round, target: RunTarget, slot: asyncio.Semaphore) -> None:
+        """Tried again while it is locked or does not answer; others have the slot meanwhile. Whether it may be changed
+        is asked each time: an apply may have said otherwise since."""
         pause, ends = _FIRST_PAUSE_S, 0.0
         while True:
             async with slot:
                 if round_.failed >= round_.run.work.stop_at:
                     return
                 ends = ends or time.monotonic() + PATIENCE_S
+                async with self._database.reading() as connection:
+                    there = await rollout_store.target(connection, target.environment)
+                    management = await rollout_store.management(connection, target.environment)
+                if why := fleet_policy.passed_by(there, management):
+                    round_.leave(target, f"{why} since the run began")
+                    return
                 try:
                     ran = await self._bring(round_.run, target, there)
                 except PlatformError as error:
                     if error.code not in TRIED_AGAIN or time.monotonic() > ends:
-                        round_.end(target, str(error))
+                        round_.fail(target, str(error))
                         return
                 else:
-                    round_.end(target, "", ran)
+                    round_.done(target, ran)
                     return
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
@@ -249,13 +249,12 @@ class Activities:
                     environment,
                     Phase.OUTCOME,
                     f"{run.name}:{environment}",
-                    {"run": run.name, "about": run.work.about, "done": not why, "why": why, "data": {"ran": ran}},
+                    {"run": run.name, "about": run.work.about, **told},
                 )
-                for environment, why, ran in ended
+                for environment, _, _, told in ended
             ]
             async with self._database.transaction() as connection:
-                states = [(environment, "failed" if why else "done", why) for environment, why, _ in ended]
-                await store.set_targets(connection, run.name, states)
+                await store.set_targets(connection, run.name, [one[:3] for one in ended])
                 await self._ledger.append(connection, *drafts)
 
     @activity.defn(name=steps.END)
@@ -264,6 +263,7 @@ class Activities:
         if run.state is not RunState.RUNNING:
             return run.state.value
         failed = sum(one.state == "failed" for one in targets)
+        left = sum(one.state == LEFT for one in targets)
         waiting = sum(one.state == "waiting" for one in targets)
         if waiting and not given.stopped:
             raise ApplicationError(f"{waiting} databases of run {run.name} still wait", non_retryable=True)
@@ -272,7 +272,7 @@ class Activities:
         now = stamp(self._clock())
         async with self._database.transaction() as connection:
             await store.end_run(connection, run.name, state, why, now)
-            outcome = {"state": state.value, "why": why, "failed": failed, "waiting": waiting}
+            outcome = {"state": state.value, "why": why, "failed": failed, "left": left, "waiting": waiting}
             await rollout_store.end_intent(connection, run.intent, outcome)
             key = f"{run.name}:{steps.END}"
             await self._ledger.append(
@@ -291,17 +291,23 @@ class Activities:
 
 @dataclass(slots=True)
 class _Round:
-    """A batch under way: what has ended and is not told yet."""
+    """A batch under way. `ended` is what is not told yet: environment, state, why, and how the ledger has it."""
 
     run: Run
     targets: Sequence[RunTarget]
     failed: int
-    ended: list[tuple[str, str, list[dict[str, Any]]]] = field(default_factory=list)
+    ended: list[tuple[str, str, str, dict[str, Any]]] = field(default_factory=list)
     telling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    def end(self, target: RunTarget, why: str, ran: list[dict[str, Any]] | None = None) -> None:
-        self.failed += bool(why)
-        self.ended.append((target.environment, why, ran or []))
+    def done(self, target: RunTarget, ran: list[dict[str, Any]]) -> None:
+        self.ended.append((target.environment, "done", "", {"done": True, "why": "", "data": {"ran": ran}}))
+
+    def fail(self, target: RunTarget, why: str) -> None:
+        self.failed += 1
+        self.ended.append((target.environment, "failed", why, {"done": False, "why": why, "data": {"ran": []}}))
+
+    def leave(self, target: RunTarget, why: str) -> None:
+        self.ended.append((target.environment, LEFT, why, {"done": True, "why": "", "data": {"left": why}}))
 
 
 def _has(target: Target) -> bool:

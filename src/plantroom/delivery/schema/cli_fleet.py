@@ -229,11 +229,16 @@ def _followed(context: typer.Context, found: dict[str, Any]) -> dict[str, Any]:
 
 def _counted(found: dict[str, Any]) -> str:
     states = [one["state"] for one in found["databases"]]
-    return ", ".join(f"{states.count(state)} {state}" for state in ("done", "failed", "waiting") if state in states)
+    return ", ".join(
+        f"{states.count(state)} {state}" for state in ("done", "failed", "left", "waiting") if state in states
+    )
 
 
 def _show_run(found: dict[str, Any]) -> None:
     why = f": {escape(found['why'])}" if found["why"] else ""
+    for one in found["databases"]:
+        if one["state"] == "left":
+            print_text(f"  {escape(one['environment'])} {paint('left')}: {escape(one['why'])}")
     print_text(f"{found['run']} ({escape(found['about'])}) {paint(found['state'])}, {_counted(found)}{why}")
 
 

@@ -154,6 +154,10 @@ class Run:
     work: Work
 
 
+LEFT = "left"
+"""The state of a database that an apply has taken out of Plantroom's hands since the run began. It has not failed."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunTarget:
     environment: str

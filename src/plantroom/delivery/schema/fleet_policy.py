@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
-from plantroom.delivery.schema.fleet_model import Found, Group, Look, Standing
+from plantroom.delivery.schema.fleet_model import LEFT, Found, Group, Look, RunTarget, Standing
+from plantroom.estate.changes import Status
+from plantroom.estate.model import Management
+from plantroom.rollout import policy as rollout_policy
+from plantroom.rollout.model import Target
 
 Accepted = Mapping[tuple[str, str], Collection[str]]
 """By fingerprint and the one that was expected instead, the environments that may have it."""
@@ -50,8 +55,23 @@ def named(found: Sequence[Group], asked: str) -> list[Group]:
     return [one for one in found if one.fingerprint and one.fingerprint.rpartition(":")[2].startswith(asked)]
 
 
+def passed_by(now: Target | None, management: Management | None) -> str:
+    """Why a run leaves out a database whose turn has come, or "" when it does not."""
+    if now is None:
+        return "it is gone"
+    if now.status is Status.RETIRED:
+        return f"it is {now.status.value}"
+    return rollout_policy.not_managed(management)
+
+
+def aboard(targets: Sequence[RunTarget]) -> list[RunTarget]:
+    """Those that have not left, with their places among each other: where a canary has left, the next one is it."""
+    here = [one for one in targets if one.state != LEFT]
+    return [replace(one, place=place) for place, one in enumerate(here)]
+
+
 def next_batch(places: Sequence[tuple[int, str]], canaries: int, most: int) -> list[str]:
-    """Environments that come now: `places` are those that wait, in order, with their place in the whole run. Canaries
-    (the first places of all) come by themselves."""
+    """Environments that come now: `places` are those that wait, in order, with their place among all that are
+    aboard. Canaries (the first places) come by themselves."""
     first = [name for place, name in places if place < canaries]
     return first or [name for _, name in places[:most]]
