@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -94,6 +95,36 @@ async def test_one_that_is_only_observed_now_never_goes_live(simulate: Any) -> N
         await world.apply()
         assert await waiting_changes(world) == []
         assert await actions(world) == {"birch/production": Action.OBSERVED}
+        assert await environments(world) == {"alder/production"}
+
+
+async def test_a_day_that_comes_before_a_later_apply_has_begun_is_not_kept(simulate: Any) -> None:
+    """What that apply says of the client has been written, and nobody has come to act on it yet."""
+    async with simulate(CLIENTS) as world:
+        day = (world.clock.at + timedelta(days=30)).date().isoformat()
+        world.declare(with_day(day))
+        await world.apply()
+        (waiting,) = await waiting_changes(world)
+        observed = with_day(day)
+        observed["clients"]["birch"]["management"] = "observed"
+        world.declare(observed)
+        start, sent = world.core.courier.start, []
+
+        async def later(*given: Any) -> None:
+            sent.append(given)
+
+        world.core.courier.start = later
+        planned = (await world.core.tenancy.plan()).plan.digest
+        await world.core.tenancy.apply(planned, "tester")
+        world.core.courier.start = start
+        world.clock.at += timedelta(days=31)
+        await go_live_in(world, timedelta(), waiting)
+        await asyncio.sleep(2)
+        assert await waiting_changes(world) == [waiting]
+        for given in sent:
+            await start(*given)
+        assert await world.environment.client.get_workflow_handle(f"soon-{waiting}").result() is False
+        assert await waiting_changes(world) == []
         assert await environments(world) == {"alder/production"}
 
 

@@ -13,6 +13,7 @@ from temporalio.exceptions import ApplicationError
 from plantroom.delivery.tenancy import steps, store
 from plantroom.delivery.tenancy.model import Seen, Work
 from plantroom.estate.changes import ObjectKind, Status
+from plantroom.kernel.errors import PlatformError
 from plantroom.kernel.verdict import Allowed, Refused, Verdict
 from plantroom.ledger.service import Journal, Ledger, StepOutcome
 from plantroom.platforms.contract import Capability, DatabasePoolSpec, DatabaseSpec, Platform, ServerSpec
@@ -233,7 +234,8 @@ class Activities:
 
     @activity.defn(name=steps.WAKE)
     async def wake(self, given: steps.GoLiveInput) -> bool:
-        """Open the change that waited for this day, if it still waits."""
+        """Open the change that waited for this day, if it still waits. Not while a later apply is about to take its
+        place: what that one says of the environment is not to be overtaken."""
         async with self._database.transaction() as connection:
             change = await rollout_store.change(connection, given.change)
             if change is None:
@@ -245,7 +247,13 @@ class Activities:
             waiting = Work.from_data(intent.body["work"]).waiting if intent is not None else {}
             if change.environment not in waiting or waiting[change.environment][1] > stamp(self._clock()):
                 return False
-            return await rollout_store.wake_change(connection, given.change)
+            woken = await rollout_store.wake_change(connection, given.change)
+            later = [
+                one for one in await rollout_store.open_intents(connection, "apply") if one.digest != change.intent
+            ]
+            if later:
+                raise PlatformError("PR403", change.environment, value="a later apply is about to take its place")
+            return woken
 
     # -- shared -------------------------------------------------------------------------------------------------
 
