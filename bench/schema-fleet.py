@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,14 +90,16 @@ class OneRelease:
     def __init__(self, script: Script) -> None:
         self.script = script
 
-    async def scripts_due(self, _digest: str, recorded: Sequence[ScriptSeen]) -> tuple[Script, ...] | Refused:
+    async def scripts_due(
+        self, _digest: str, recorded: Sequence[ScriptSeen], _running: Collection[str] = ()
+    ) -> tuple[Script, ...] | Refused:
         return () if any(one.release == self.script.release for one in recorded) else (self.script,)
 
-    async def schema(self, _digest: str) -> tuple[str, Script] | None:
+    async def application_of(self, _digest: str) -> str | None:
         return None
 
-    async def schema_of(self, _application: str, _release: str) -> Script | None:
-        return None
+    async def left_by(self, _application: str, _recorded: Sequence[ScriptSeen]) -> tuple[str, Script | None]:
+        return "", None
 
     async def find(self, _application: str, _version: str) -> str | None:
         return None

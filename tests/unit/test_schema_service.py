@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,18 +42,20 @@ class Applied:
 
 
 class Releases:
-    async def scripts_due(self, _digest: str, _recorded: Sequence[ScriptSeen]) -> tuple[Script, ...] | Refused:
+    async def scripts_due(
+        self, _digest: str, _recorded: Sequence[ScriptSeen], _running: Collection[str] = ()
+    ) -> tuple[Script, ...] | Refused:
         return ()
 
     async def migrations(self, digest: str) -> Sequence[Mapping[str, Any]]:
         proof = {"hazards": [HAZARD.as_data()]}
         return [{"release": "1.1", "sha256": HASH, "proof": proof}] if digest == "sha256:11" else ()
 
-    async def schema(self, digest: str) -> tuple[str, Script] | None:
-        return ("tiny", Script("1.1", HASH, "SELECT 1")) if digest == "sha256:11" else None
+    async def application_of(self, digest: str) -> str | None:
+        return "tiny" if digest == "sha256:11" else None
 
-    async def schema_of(self, _application: str, _release: str) -> Script | None:
-        return None
+    async def left_by(self, _application: str, _recorded: Sequence[ScriptSeen]) -> tuple[str, Script | None]:
+        return "", None
 
     async def find(self, _application: str, version: str) -> str | None:
         return "sha256:11" if version == "1.1" else None

@@ -313,6 +313,9 @@ OUTSIDE = "outside:"
 """Scripts that belong to no release are recorded under names that begin so, as no version does. What they end leaves
 nothing of any other that was under way."""
 
+CONTRACT = "contract:"
+"""What a release drops, and has held back for the next one, is recorded under its name with this before it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

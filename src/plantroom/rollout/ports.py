@@ -21,6 +21,9 @@ class Artefacts(Protocol):
     async def find(self, application: str, version: str) -> str | None:
         """The digest of a version, or None."""
 
+    async def too_soon(self, digest: str, running: str) -> str:
+        """Why the artefact cannot follow the one that runs, whatever the database has by now; or nothing."""
+
 
 class Schemas(Protocol):
     """Brings databases to the schemas that releases want; implemented by the schema room."""

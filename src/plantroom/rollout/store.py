@@ -94,6 +94,20 @@ async def target(connection: AsyncConnection, environment: str) -> Target | None
     return None if row is None else Target.from_data(row.target)
 
 
+async def may_run(connection: AsyncConnection, environment: str) -> list[str]:
+    """The artefacts that an environment runs, or that it may be returned to by what is under way."""
+    found = await connection.execute(
+        text(
+            "SELECT target->>'artefact' FROM environment WHERE environment = :environment"
+            " UNION SELECT c.previous->>'artefact' FROM change c JOIN intent i ON i.digest = c.intent"
+            " WHERE c.environment = :environment AND c.previous IS NOT NULL AND c.state IN ('open', 'done')"
+            " AND i.state = 'open' ORDER BY 1"
+        ),
+        {"environment": environment},
+    )
+    return [row[0] for row in found]
+
+
 async def locked_target(connection: AsyncConnection, environment: str) -> Target | None:
     """As `target`, and nobody ends a change of it, or says whose it is, before the caller's transaction has ended."""
     found = await connection.execute(

@@ -18,7 +18,8 @@ CREATE TABLE work_orders (
     assignee text,
     due date,
     created_at timestamptz NOT NULL DEFAULT now(),
-    changed_at timestamptz NOT NULL DEFAULT now()
+    changed_at timestamptz NOT NULL DEFAULT now(),
+    shift text NOT NULL CHECK (shift IN ('any', 'early', 'late'))
 );
 COMMENT ON COLUMN work_orders.reference IS 'Chosen by the caller; an order that is sent twice is made once.';
 CREATE INDEX work_orders_due ON work_orders (due) WHERE state NOT IN ('done', 'cancelled');

@@ -10,7 +10,7 @@ from pathlib import Path
 from plantroom.delivery.artefacts import archive, definition, install
 from plantroom.delivery.artefacts.definition import Definition, ProcessPart
 from plantroom.delivery.artefacts.layout import Layout
-from plantroom.delivery.artefacts.model import ANY_PLATFORM, Artefact, ArtefactKind, Schema
+from plantroom.delivery.artefacts.model import ANY_PLATFORM, Artefact, ArtefactKind, Contract, Schema
 from plantroom.delivery.artefacts.ports import Migrations
 from plantroom.kernel.digest import sha256
 from plantroom.kernel.errors import ArtefactError
@@ -107,24 +107,43 @@ def _schema(wanted: Definition, directory: Path, layout: Layout, migrations: Mig
     unchanged = part.previous is not None and not changes
     release = part.previous if unchanged and part.previous is not None else wanted.version
     text = _sql(directory / part.initial)
+    before = None if migrations is None or part.previous is None else _before(wanted.application, part.previous, layout)
+    if unchanged and before is not None:
+        release = before.release
     initial = _script(release, text) if migrations is None else migrations.baseline(release, text)
+    held = None if before is None else _left_over(before)
     if not changes or part.previous is None:
-        return Schema(release, initial)
+        return Schema(release, initial, held=held)
     given = None if part.migrate is None else _sql(directory / part.migrate)
     if migrations is None:
         if given is None:
             raise ArtefactError("PR314", "schema.generate", value="no migrations can be made here")
         return Schema(release, initial, part.previous, _script(release, given))
-    before = layout.show(f"{wanted.application}@{part.previous}").schema
-    if before is None:
-        raise ArtefactError(
-            "PR314", f"schema.from: {part.previous}", value="that release has no schema", remedy="Name one that has"
-        )
-    if given is None:
-        migrate, proof = migrations.make(release, before.initial.sql, text, part.allow)
-    else:
+    assert before is not None
+    if given is not None:
         migrate, proof = migrations.prove(release, given, before.initial.sql, text, part.allow)
-    return Schema(release, initial, before.release, migrate, proof)
+        return Schema(release, initial, before.release, migrate, proof, held=held)
+    hold = part.contract != "now"
+    migrate, proof, rest = migrations.make(release, before.initial.sql, text, part.allow, hold=hold)
+    if rest is None:
+        return Schema(release, initial, before.release, migrate, proof, held=held)
+    expanded, script, proof_of_rest = rest
+    contract = Contract(release, migrate.sha256, script, proof_of_rest)
+    return Schema(release, initial, before.release, migrate, proof, expanded, contract, held)
+
+
+def _before(application: str, release: str, layout: Layout) -> Schema:
+    found = layout.show(f"{application}@{release}").schema
+    if found is None:
+        raise ArtefactError(
+            "PR314", f"schema.from: {release}", value="that release has no schema", remedy="Name one that has"
+        )
+    return found
+
+
+def _left_over(before: Schema) -> Contract | None:
+    """What databases of that schema may still have to lose. A release that changes nothing passes it on."""
+    return before.contract if before.migrate is not None else before.held
 
 
 def _script(release: str, sql: str) -> Script:

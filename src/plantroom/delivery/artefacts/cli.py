@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from plantroom.delivery.artefacts.model import Artefact
+from plantroom.delivery.artefacts.model import Artefact, Contract
 from plantroom.delivery.artefacts.service import Artefacts
 from plantroom.kernel.digest import short
+from plantroom.platforms.contract import Script
 from plantroom.runtime.terminal import Json, out, print_json, print_table, session, working
 
 app = typer.Typer(no_args_is_help=True, help="Build and check immutable builds of an application.")
@@ -70,14 +71,21 @@ def show(context: typer.Context, name: Name, as_json: Json = False) -> None:
     if one.schema is not None:
         came = f", from {one.schema.previous}" if one.schema.previous else ""
         out.print(f"  schema {one.schema.release}{came}")
+        if one.schema.held is not None:
+            _proven(
+                f"what {one.schema.held.release} held back comes first,", one.schema.held.script, one.schema.held.proof
+            )
         if one.schema.proof is not None and one.schema.migrate is not None:
-            _generated(one.schema.migrate.sql, one.schema.proof)
+            _proven("migration", one.schema.migrate, one.schema.proof)
+        if one.schema.contract is not None:
+            _proven("held back for the next release,", one.schema.contract.script, one.schema.contract.proof)
 
 
-def _generated(script: str, proof: Mapping[str, Any]) -> None:
-    """A migration that was made by machine: the script, what it does, what was proven."""
-    out.print(f"  migration made by {escape(proof['engine'])}, proven with {proof['rows']} rows:")
-    for line in script.rstrip().splitlines():
+def _proven(what: str, script: Script, proof: Mapping[str, Any]) -> None:
+    """A script, what it does, what was proven."""
+    lost = f"; with it goes {', '.join(proof['lost'])}" if proof["lost"] else ""
+    out.print(escape(f"  {what} made by {proof['engine']}, proven with {proof['rows']} rows{lost}:"))
+    for line in script.sql.rstrip().splitlines():
         out.print(f"    {escape(line)}")
     for one in proof["hazards"]:
         if not one["brief"]:
@@ -129,5 +137,11 @@ def _data(one: Artefact) -> dict[str, Any]:
             "previous": one.schema.previous,
             "migrate": None if one.schema.migrate is None else one.schema.migrate.sql,
             "proof": one.schema.proof,
+            "contract": _contract(one.schema.contract),
+            "held": _contract(one.schema.held),
         },
     }
+
+
+def _contract(one: Contract | None) -> dict[str, Any] | None:
+    return None if one is None else {"release": one.release, "script": one.script.sql, "proof": dict(one.proof)}

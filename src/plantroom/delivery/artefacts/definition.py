@@ -19,6 +19,7 @@
       from: "1.0"
       generate: true                    # in place of `migrate`: made from both schemas, and proven
       allow: [loses data]               # hazards of the script that are meant
+      contract: next                    # what it drops goes with the next release; `now`: with this one
 
 A process with a health path is of kind web; one without is a worker.
 """
@@ -77,6 +78,7 @@ class SchemaPart(_Part):
     previous: Version | None = Field(default=None, alias="from")
     generate: bool = False
     allow: tuple[Literal["loses data", "changes values", "fails with rows"], ...] = ()
+    contract: Literal["next", "now"] | None = None
 
 
 class Definition(_Part):
@@ -170,7 +172,7 @@ _KEYS = {
     "python": ("requirements",),
     "binaries": ("requirements", "take"),
     "processes": ("command", "health", "start_timeout", "stop_grace", "singleton"),
-    "schema": ("initial", "migrate", "from", "generate", "allow"),
+    "schema": ("initial", "migrate", "from", "generate", "allow", "contract"),
 }
 _RIGHT = {
     "application": "A name has lower-case letters, digits and `-`, begins with a letter, and is at most 32 long",
@@ -183,6 +185,7 @@ _RIGHT = {
     "singleton": "Either true or false",
     "generate": "Either true or false",
     "allow": "Known here: loses data, changes values, fails with rows",
+    "contract": "Either next (what is dropped goes with the next release) or now",
     "take": "Each is a program in bin/, as in bin/caddy",
     "processes": "At least one process type, as in web: {command: [...], health: /health}",
 }
@@ -235,6 +238,9 @@ def _contradictions(definition: Definition) -> list[Problem]:
         found.append(Problem("schema.generate", "there is a script as well", "Give one of `generate` and `migrate`"))
     if schema is not None and schema.allow and not schema.generate and schema.migrate is None:
         found.append(Problem("schema.allow", "there is no migration", "Add `generate` or `migrate`, or leave it out"))
+    if schema is not None and schema.contract and not schema.generate:
+        right = "Only a generated script is split; add `generate`, or leave it out"
+        found.append(Problem("schema.contract", "the script is not generated", right))
     if schema is not None and schema.previous == definition.version:
         found.append(Problem("schema.from", "it is this release itself", "Name an earlier release"))
     return found

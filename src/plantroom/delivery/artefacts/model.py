@@ -46,6 +46,17 @@ class Blob:
 
 
 @dataclass(frozen=True, slots=True)
+class Contract:
+    """What `release` drops, held back for the next one. It is for databases that the script of hash `after` has brought
+    to that release: one that was made at it never had what is dropped."""
+
+    release: str
+    after: str
+    script: Script
+    proof: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Schema:
     """The database of a release.
 
@@ -53,6 +64,10 @@ class Schema:
     of it, for a new database. `migrate` leads to it from the schema of release `previous`; None when `previous` is
     None (there is nothing to come from). Both scripts are recorded in a database under `release`. `proof` is what was
     proven of `migrate`: how it was made, its hazards, what became of the rows.
+
+    Where `migrate` drops nothing yet, `expanded` makes the schema that it leaves, and `contract` leads on from there to
+    that of `initial`, once nothing runs any more that may need what it drops. `held` is what an earlier release has
+    held back so, and comes first.
     """
 
     release: str
@@ -60,6 +75,9 @@ class Schema:
     previous: str | None = None
     migrate: Script | None = None
     proof: Mapping[str, Any] | None = None
+    expanded: Script | None = None
+    contract: Contract | None = None
+    held: Contract | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +213,26 @@ def _schema_data(schema: Schema) -> dict[str, Any]:
         "previous": schema.previous,
         "migrate": None if schema.migrate is None else _script_data(schema.migrate),
         **({} if schema.proof is None else {"proof": dict(schema.proof)}),
+        **({} if schema.expanded is None else {"expanded": _script_data(schema.expanded)}),
+        **({} if schema.contract is None else {"contract": _contract_data(schema.contract)}),
+        **({} if schema.held is None else {"held": _contract_data(schema.held)}),
     }
+
+
+def _contract_data(contract: Contract) -> dict[str, Any]:
+    return {
+        "release": contract.release,
+        "after": contract.after,
+        "script": _script_data(contract.script),
+        "proof": dict(contract.proof),
+    }
+
+
+def _contract_from(data: Mapping[str, Any] | None) -> Contract | None:
+    """Artefacts that were built before there was any have none."""
+    if data is None:
+        return None
+    return Contract(_text(data["release"]), _text(data["after"]), _script_from(data["script"]), data["proof"])
 
 
 def _schema_from(data: Mapping[str, Any]) -> Schema:
@@ -205,6 +242,9 @@ def _schema_from(data: Mapping[str, Any]) -> Schema:
         previous=None if data["previous"] is None else _text(data["previous"]),
         migrate=None if data["migrate"] is None else _script_from(data["migrate"]),
         proof=data.get("proof"),
+        expanded=None if data.get("expanded") is None else _script_from(data["expanded"]),
+        contract=_contract_from(data.get("contract")),
+        held=_contract_from(data.get("held")),
     )
 
 

@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 from plantroom.platforms.contract import Script
 
+Held = tuple[Script, Script, Mapping[str, Any]]
+"""What makes the schema that is there until then, the script that leads on from it, and what was proven of that."""
+
 
 class Migrations(Protocol):
     """Proves schemas, and what leads from one to the next. Schemas are SQL of the whole; `allow` names the hazards that
@@ -21,9 +24,10 @@ class Migrations(Protocol):
         ...
 
     def make(
-        self, release: str, previous: str, wanted: str, allow: Collection[str]
-    ) -> tuple[Script, Mapping[str, Any]]:
-        """A script that was generated, and what was proven of it, as JSON-like data."""
+        self, release: str, previous: str, wanted: str, allow: Collection[str], *, hold: bool
+    ) -> tuple[Script, Mapping[str, Any], Held | None]:
+        """A script that was generated, and what was proven of it, as JSON-like data. With `hold` it drops nothing that
+        the schema before has; what drops it comes separately, if there is anything."""
         ...
 
     def prove(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from plantroom.delivery.artefacts.build import build
 from plantroom.delivery.artefacts.layout import Layout
 from plantroom.delivery.artefacts.model import Artefact
-from plantroom.delivery.artefacts.policy import scripts_due
+from plantroom.delivery.artefacts.policy import last_of, left_by, scripts_due, too_soon
 from plantroom.delivery.artefacts.ports import Migrations
 from plantroom.kernel.errors import ArtefactError
 from plantroom.kernel.verdict import Refused
@@ -78,26 +78,48 @@ class Catalogue:
                 return None
             raise
 
-    async def scripts_due(self, digest: str, recorded: Sequence[ScriptSeen]) -> tuple[Script, ...] | Refused:
-        return scripts_due(await asyncio.to_thread(self._artefacts.show, digest), recorded)
-
-    async def schema(self, digest: str) -> tuple[str, Script] | None:
-        """The application, and what makes the release's schema; None when it has none."""
+    async def scripts_due(
+        self, digest: str, recorded: Sequence[ScriptSeen], running: Collection[str] = ()
+    ) -> tuple[Script, ...] | Refused:
         artefact = await asyncio.to_thread(self._artefacts.show, digest)
-        return None if artefact.schema is None else (artefact.application, artefact.schema.initial)
+        schemas = [await self._schema_name(one) for one in running]
+        return scripts_due(artefact, recorded, [one for one in schemas if one is not None])
+
+    async def too_soon(self, digest: str, running: str) -> str:
+        schema = await self._schema_name(running)
+        return "" if schema is None else too_soon(await asyncio.to_thread(self._artefacts.show, digest), schema)
+
+    async def application_of(self, digest: str) -> str | None:
+        artefact = await asyncio.to_thread(self._artefacts.show, digest)
+        return None if artefact.schema is None else artefact.application
+
+    async def left_by(self, application: str, recorded: Sequence[ScriptSeen]) -> tuple[str, Script | None]:
+        last = last_of(recorded)
+        if last is None:
+            return "", None
+        found = await self.find(application, last[0])
+        artefact = None if found is None else await asyncio.to_thread(self._artefacts.show, found)
+        there = None if artefact is None or artefact.schema is None else left_by(artefact.schema, last[1])
+        return last[0], there
 
     async def migrations(self, digest: str) -> Sequence[Mapping[str, Any]]:
         """The scripts that lead on from another release, with what was proven of them."""
         schema = (await asyncio.to_thread(self._artefacts.show, digest)).schema
-        if schema is None or schema.migrate is None:
+        if schema is None:
             return []
-        return [{"release": schema.release, "sha256": schema.migrate.sha256, "proof": schema.proof}]
+        found = [] if schema.held is None else [(schema.held.script, schema.held.proof)]
+        own = [] if schema.migrate is None else [(schema.migrate, schema.proof)]
+        return [{"release": one.release, "sha256": one.sha256, "proof": proof} for one, proof in (*found, *own)]
 
-    async def schema_of(self, application: str, release: str) -> Script | None:
-        """What makes the schema that a release left in databases; None when that release is not here."""
-        found = await self.find(application, release)
-        there = None if found is None else await self.schema(found)
-        return None if there is None else there[1]
+    async def _schema_name(self, digest: str) -> str | None:
+        """None when it has none. What is not to be had may need whatever there is."""
+        try:
+            schema = (await asyncio.to_thread(self._artefacts.show, digest)).schema
+        except ArtefactError as error:
+            if error.code != NOT_THERE:
+                raise
+            return ""
+        return None if schema is None else schema.release
 
 
 def _mark(path: Path) -> object:

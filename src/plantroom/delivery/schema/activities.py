@@ -79,7 +79,7 @@ class Activities:
             targets = [target for target, _ in (await rollout_store.targets(connection)).values() if _has(target)]
         began = time.monotonic()
         slots = {target.database_pool: asyncio.Semaphore(PER_POOL) for target in targets}
-        apart: dict[str, tuple[str, str, list[Fact]]] = {}
+        apart: dict[str, tuple[list[Fact], str]] = {}
 
         async def one(target: Target) -> Found:
             async with slots[target.database_pool]:
@@ -90,30 +90,27 @@ class Activities:
         differences = {key: await self._in_words(*about) for key, about in apart.items()}
         return Look(found, differences, round(took, 3))
 
-    async def _see(self, target: Target, apart: dict[str, tuple[str, str, list[Fact]]]) -> Found:
+    async def _see(self, target: Target, apart: dict[str, tuple[list[Fact], str]]) -> Found:
         pool = target.database_pool or ""
         about = (target.environment, pool, target.application, target.release)
         try:
             answer = await self._platform.databases.ask(DatabaseSpec(pool, target.environment), fingerprint.look_query)
         except PlatformError as error:
             return Found(*about, "", "", "", error.value or str(error))
-        names = sorted((row[1], row[2]) for row in answer.rows if row[0] == fingerprint.RELEASE)
-        release = next((name for _, name in reversed(names) if not name.startswith(OUTSIDE)), "")
+        recorded = fingerprint.recorded(answer.rows)
         facts = fingerprint.facts(row for row in answer.rows if row[0] != fingerprint.RELEASE)
         seen = fingerprint.named(answer.version, facts)
-        left = await self._releases.schema_of(target.application, release) if release else None
+        release, left = await self._releases.left_by(target.application, recorded)
         if left is None or not left.ends:
             why = f"nothing was proven of release {release}" if release else "no release was ever applied to it"
             return Found(*about, release, seen, "", why)
         if seen != left.ends:
-            apart.setdefault(f"{seen} {left.ends}", (target.application, release, facts))
+            apart.setdefault(f"{seen} {left.ends}", (facts, left.sql))
         return Found(*about, release, seen, left.ends)
 
-    async def _in_words(self, application: str, release: str, facts: list[Fact]) -> list[str]:
-        left = await self._releases.schema_of(application, release)
-        assert left is not None
+    async def _in_words(self, facts: list[Fact], wanted: str) -> list[str]:
         try:
-            said = await asyncio.to_thread(self._clones.difference, facts, left.sql)
+            said = await asyncio.to_thread(self._clones.difference, facts, wanted)
         except PlantroomError as error:
             return [f"it cannot be told: {error}"]
         more = len(said) - _MOST_LINES
@@ -140,11 +137,16 @@ class Activities:
             value, remedy = "no database has this schema and should have another", "See `plantroom schema drift`"
             raise SchemaError("PR011", f"fingerprint {given.fingerprint}", value=value, remedy=remedy)
         group = apart[0]
-        left = await self._releases.schema_of(group.application, group.release)
-        assert left is not None
         pools = {one.environment: one.pool for one in look.found}
         databases = [[environment, pools[environment]] for environment in group.environments]
-        dump = await self._platform.databases.schema(DatabaseSpec(databases[0][1], databases[0][0]))
+        spec = DatabaseSpec(databases[0][1], databases[0][0])
+        _, left = await self._releases.left_by(group.application, await self._platform.databases.scripts(spec))
+        if left is None or left.ends != group.expected:
+            remedy = "Look again: `plantroom schema drift`"
+            raise SchemaError(
+                "PR011", f"fingerprint {given.fingerprint}", value="its release is another now", remedy=remedy
+            )
+        dump = await self._platform.databases.schema(spec)
         now = stamp(self._clock())
         name = f"{OUTSIDE}repair {digest([group.fingerprint, group.expected, now])[7:19]}"
         script, proof = await asyncio.to_thread(self._clones.back, dump, group.fingerprint, name, left.sql, given.allow)

@@ -16,6 +16,7 @@ from typing import Any
 
 from plantroom.delivery.schema import facts_objects, facts_relations, facts_rights
 from plantroom.kernel import digest as canonical
+from plantroom.platforms.contract import ScriptSeen
 
 _LOCAL = (
     *("jit = off", "max_parallel_workers_per_gather = 0", "enable_mergejoin = off"),
@@ -102,11 +103,18 @@ def fleet_query(version: int, role: str) -> str:
 
 
 def look_query(version: int, role: str) -> str:
-    """The same, and the releases whose scripts are recorded, in their order, as rows of the kind `RELEASE`."""
+    """The same, and the scripts that are recorded, in their order, as rows of the kind `RELEASE`: each with the release
+    and its hash, of which `recorded` makes them again."""
     return (
         f"{fleet_query(version, role)} UNION ALL"
-        f" SELECT '{RELEASE}', lpad(place::text, 10, '0'), release FROM {RECORDS}.script"
+        f" SELECT '{RELEASE}', lpad(place::text, 10, '0'), release || ' ' || sha256 FROM {RECORDS}.script"
     )
+
+
+def recorded(rows: Iterable[Sequence[Any]]) -> list[ScriptSeen]:
+    """What the rows of `look_query` say of scripts, the oldest first."""
+    found = sorted((row[1], row[2].rpartition(" ")) for row in rows if row[0] == RELEASE)
+    return [ScriptSeen(release, sha256) for _, (release, _, sha256) in found]
 
 
 def facts(rows: Iterable[Sequence[Any]]) -> list[Fact]:

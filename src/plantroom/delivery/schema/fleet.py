@@ -19,7 +19,7 @@ from plantroom.delivery.schema.ports import Releases
 from plantroom.kernel.errors import PlatformError
 from plantroom.kernel.verdict import Refused
 from plantroom.platforms.contract import (
-    OUTSIDE,
+    CONTRACT,
     Answer,
     Check,
     DatabaseSpec,
@@ -28,6 +28,7 @@ from plantroom.platforms.contract import (
     Script,
     ScriptSeen,
 )
+from plantroom.rollout import store as rollout_store
 from plantroom.runtime.clock import Clock, stamp
 from plantroom.runtime.database import Database
 
@@ -55,22 +56,36 @@ class Fleet:
         Raises PlatformError PR403 and PR404 when it is worth trying again, PR405 when a script fails or none leads to
         the release, PR406 when the database is not what the script was proven on, or would not end as it was proven.
         """
-        recorded = await self._platform.databases.scripts(spec)
-        due = await self._releases.scripts_due(artefact, recorded)
+        recorded = list(await self._platform.databases.scripts(spec))
+        due = await self._due(spec, artefact, recorded)
         if isinstance(due, Refused):
             raise PlatformError("PR405", f"the database of {spec.environment}", value=due.reason)
         ran = []
         for script in due:
-            here = await self._as_it_is_here(spec, artefact, script, left_by(recorded))
+            here = await self._as_it_is_here(spec, artefact, script, recorded)
             if await self.run(spec, here, limits):
                 ran.append({"release": script.release, "sha256": script.sha256, "steps": len(script.parts)})
+            recorded.append(ScriptSeen(script.release, script.sha256))
         return ran
+
+    async def _due(
+        self, spec: DatabaseSpec, artefact: str, recorded: Sequence[ScriptSeen]
+    ) -> tuple[Script, ...] | Refused:
+        """What drops is asked about once more, with what runs there: only it can need what is dropped."""
+        due = await self._releases.scripts_due(artefact, recorded)
+        if isinstance(due, Refused) or not any(one.release.startswith(CONTRACT) for one in due):
+            return due
+        async with self._database.reading() as connection:
+            running = await rollout_store.may_run(connection, spec.environment)
+        return await self._releases.scripts_due(artefact, recorded, running)
 
     async def run(self, spec: DatabaseSpec, script: Script, limits: Limits) -> bool:
         """One script, whatever it is of, with what must hold before and after it. True when it ran now."""
         return await self._platform.databases.apply(spec, script, limits, check(script))
 
-    async def _as_it_is_here(self, spec: DatabaseSpec, artefact: str, script: Script, previous: str) -> Script:
+    async def _as_it_is_here(
+        self, spec: DatabaseSpec, artefact: str, script: Script, recorded: Sequence[ScriptSeen]
+    ) -> Script:
         """The script with the fingerprints that it has for this database."""
         if not script.begins:
             return script
@@ -82,37 +97,35 @@ class Fleet:
         begins = seen(answer)
         if (begins, script.begins) not in accepted:
             return script
-        ends = await self._ends(spec, artefact, script, begins, previous)
+        ends = await self._ends(spec, artefact, script, begins, recorded)
         async with self._database.transaction() as connection:
             why = ACCEPTED_BEFORE.format(script.release)
             now = stamp(self._clock())
             await store.accept(connection, spec.environment, ends, script.ends, "plantroom", why, now)
         return replace(script, begins=begins, ends=ends)
 
-    async def _ends(self, spec: DatabaseSpec, artefact: str, script: Script, begins: str, previous: str) -> str:
+    async def _ends(
+        self, spec: DatabaseSpec, artefact: str, script: Script, begins: str, recorded: Sequence[ScriptSeen]
+    ) -> str:
         subject = f"script of {script.release} at {spec.environment}"
         async with self._proving:
             known = self._proven.get((begins, script.sha256))
             if known is not None:
                 return known
-            after = await self._releases.schema(artefact)
-            before = None if after is None else await self._releases.schema_of(after[0], previous)
-            if after is None or before is None:
-                raise PlatformError(
-                    "PR406", subject, value=f"release {previous} is not to be had, to prove it on a clone"
-                )
+            application = await self._releases.application_of(artefact) or ""
+            then = [*recorded, ScriptSeen(script.release, script.sha256)]
+            previous, before = await self._releases.left_by(application, recorded)
+            release, after = await self._releases.left_by(application, then)
+            if before is None or after is None:
+                gone = previous if before is None else release
+                raise PlatformError("PR406", subject, value=f"release {gone} is not to be had, to prove it on a clone")
             dump = await self._platform.databases.schema(spec)
             try:
-                ends = await asyncio.to_thread(self._clones.ends, dump, begins, script, before.sql, after[1].sql)
+                ends = await asyncio.to_thread(self._clones.ends, dump, begins, script, before.sql, after.sql)
             except SchemaError as error:
                 raise PlatformError("PR406", subject, value=str(error)) from error
             self._proven[begins, script.sha256] = ends
             return ends
-
-
-def left_by(recorded: Sequence[ScriptSeen]) -> str:
-    """The release whose script came last, or ""."""
-    return next((one.release for one in reversed(recorded) if not one.release.startswith(OUTSIDE)), "")
 
 
 def check(script: Script) -> Check | None:

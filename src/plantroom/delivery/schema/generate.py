@@ -93,7 +93,7 @@ def generate(
             if proof.why or proof.measured is None:
                 attempts.append(Attempt(way, proof.why))
                 continue
-            found = _proven(proof, proof.measured, attempts)
+            found = proven(proof, proof.measured, attempts)
             if best is None or _losses(found) < _losses(best):
                 best = replace(found, safer=safer(ground, FROM, proof, wanted))
             if not _losses(found):
@@ -125,11 +125,11 @@ def by_hand(ground: Ground, statements: Sequence[Statement], wanted: Sequence[En
         left = [] if wanted is None else dumps.difference(end, wanted)
         reason = "the script does not lead there"
         return Diff(Status.REFUSED, attempts=[Attempt(way, proof.why)], reason=reason, difference=left)
-    found = _proven(proof, proof.measured, ())
+    found = proven(proof, proof.measured, ())
     return replace(found, safer=safer(ground, FROM, proof, wanted_there))
 
 
-def _proven(proof: Proof, measured: Measured, attempts: Sequence[Attempt]) -> Diff:
+def proven(proof: Proof, measured: Measured, attempts: Sequence[Attempt]) -> Diff:
     return Diff(
         Status.PROVEN,
         proof.script,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from plantroom.delivery.schema.model import Statement
@@ -27,16 +27,20 @@ class Engine(Protocol):
 class Releases(Protocol):
     """What releases want of databases; implemented by the artefact room."""
 
-    async def scripts_due(self, digest: str, recorded: Sequence[ScriptSeen]) -> tuple[Script, ...] | Refused:
-        """The scripts that a database with these recorded still needs, in order; Refused when none leads there."""
+    async def scripts_due(
+        self, digest: str, recorded: Sequence[ScriptSeen], running: Collection[str] = ()
+    ) -> tuple[Script, ...] | Refused:
+        """The scripts that a database with these recorded still needs, in order; Refused when none leads there.
+        `running`: the digests of what works with it, or may be returned to."""
         ...
 
-    async def schema(self, digest: str) -> tuple[str, Script] | None:
-        """The application of an artefact, and what makes its schema; None when it has none."""
+    async def application_of(self, digest: str) -> str | None:
+        """Of an artefact; None when it has no schema."""
         ...
 
-    async def schema_of(self, application: str, release: str) -> Script | None:
-        """What makes the schema that a release left in databases; None when that release is not to be had."""
+    async def left_by(self, application: str, recorded: Sequence[ScriptSeen]) -> tuple[str, Script | None]:
+        """The release that these scripts have brought a database to, or "", and what makes the schema that they have
+        left; None when that release is not to be had."""
         ...
 
     async def migrations(self, digest: str) -> Sequence[Mapping[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from plantroom.delivery.schema import policy, renames, rules, sources
 from plantroom.delivery.schema.engines import Pgmig
+from plantroom.delivery.schema.expand import Halves, halves
 from plantroom.delivery.schema.forms import TEMPORARY
 from plantroom.delivery.schema.generate import FROM, TO, by_hand, generate
 from plantroom.delivery.schema.ground import Ground
@@ -18,12 +19,15 @@ from plantroom.delivery.schema.pgdelta import PgDelta
 from plantroom.delivery.schema.ports import Engine
 from plantroom.delivery.schema.statements import bare, split
 from plantroom.kernel.verdict import Allowed
-from plantroom.platforms.contract import Script, Step
+from plantroom.platforms.contract import CONTRACT, Script, Step
 from plantroom.runtime.scratch import Scratch
 
 ENGINES = ("pgmig", "pg-delta")
 _NAMES = ("the schema before", "the schema wanted")
 _BODIES = "SET LOCAL check_function_bodies = off;\n"
+
+Held = tuple[Script, Script, Mapping[str, Any]]
+"""What makes the schema that is there until then, the script that leads on from it, and what was proven of that."""
 
 
 def proof_of(found: Diff) -> dict[str, Any]:
@@ -72,6 +76,20 @@ class Schemas:
         """The same for two schemas as SQL. By pgmig alone, so that the same two give the same script everywhere."""
         given = (split(previous), split(wanted))
         return self._diff(lambda _: given, _NAMES, ("pgmig",), lambda _: None)
+
+    def in_halves(self, whole: Diff, previous: str, wanted: str) -> Halves | None:
+        """What such a script is when it drops nothing yet, and what then drops it. None when it drops nothing.
+
+        Raises SchemaError PR016 for what cannot be held back.
+        """
+        with ExitStack() as stack:
+            _, ground = self._begin(stack, lambda _: None)
+            for name, text, what in zip((FROM, TO), (previous, wanted), _NAMES, strict=True):
+                sources.load(ground, name, split(text), what)
+            found = halves(ground, whole)
+        if found is None:
+            return None
+        return replace(found, expand=_with_rules(found.expand), contract=_with_rules(found.contract))
 
     def led_by(self, script: str, previous: str, wanted: str) -> Diff:
         """Whether a script leads from one schema to the other, all as SQL."""
@@ -186,15 +204,32 @@ class Migrations:
         return frozen(release, [Step(text)], "", ends)
 
     def make(
-        self, release: str, previous: str, wanted: str, allow: Collection[str]
-    ) -> tuple[Script, Mapping[str, Any]]:
+        self, release: str, previous: str, wanted: str, allow: Collection[str], *, hold: bool
+    ) -> tuple[Script, Mapping[str, Any], Held | None]:
         """Raises SchemaError PR007 when no script is proven, PR008 when it has hazards that are not allowed, PR009 when
-        a statement is for a superuser."""
+        a statement is for a superuser, PR016 when what it drops cannot be held back."""
         found = self._schemas.between(previous, wanted)
         if found.status is Status.EQUAL:
             remedy = "Leave `generate` out of the definition"
             raise SchemaError("PR007", "the migration", value="both schemas are equal", remedy=remedy)
-        return judged(release, in_safer_form(found), allow, "Write it by hand, as `migrate`")
+        remedy = "Write it by hand, as `migrate`"
+        script, proof = judged(release, in_safer_form(found), allow, remedy)
+        parts = self._schemas.in_halves(found, previous, wanted) if hold else None
+        if parts is None:
+            return script, proof, None
+        script, proof = judged(release, in_safer_form(parts.expand), allow, remedy)
+        later, proof_of_later = judged(f"{CONTRACT}{release}", in_safer_form(parts.contract), allow, remedy)
+        return script, proof, (self._between(release, previous, parts), later, proof_of_later)
+
+    def _between(self, release: str, previous: str, parts: Halves) -> Script:
+        """What makes the expanded schema in a database of its own, to hold others against."""
+        assert parts.expand.script is not None
+        added = "".join(f"{one.sql};\n" for one in parts.expand.script.statements)
+        made = self.baseline(release, f"{previous.rstrip()}\n{added}")
+        if made.ends != parts.expand.ends:
+            value = "what is held back cannot be told apart: the schema between is another when it is made anew"
+            raise SchemaError("PR016", "the migration", value=value, remedy="Say `contract: now`")
+        return made
 
     def prove(
         self, release: str, script: str, previous: str, wanted: str, allow: Collection[str]

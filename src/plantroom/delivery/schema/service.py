@@ -298,7 +298,7 @@ class SchemaService:
                 remedy="Name it with --application",
             )
         artefact = await self._releases.find(names[0], version)
-        if artefact is None or await self._releases.schema(artefact) is None:
+        if artefact is None or await self._releases.application_of(artefact) is None:
             raise SchemaError(
                 "PR013",
                 f"release {version} of {names[0]}",

@@ -98,10 +98,15 @@ class TrainService:
                 stage,
                 {environment: target for environment, (target, _) in (await rollout_store.targets(connection)).items()},
             )
+            running = {target.artefact for target in targets}
+            too_soon = {one: await self._artefacts.too_soon(artefact, one) for one in running}
             misfits = [
                 f"{target.environment}: {why}"
                 for target in targets
-                for why in rollout_policy.misfits(Target.from_data(target.as_data() | {"artefact": artefact}), view)
+                for why in [
+                    *rollout_policy.misfits(Target.from_data(target.as_data() | {"artefact": artefact}), view),
+                    *filter(None, [too_soon[target.artefact]]),
+                ]
             ]
             if misfits:
                 raise ReleaseError("PR706", f"release {version}", value="; ".join(misfits))
