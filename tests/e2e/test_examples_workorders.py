@@ -134,13 +134,13 @@ def releases(tmp_path_factory: pytest.TempPathFactory, short_dir: Path) -> Mappi
     return found
 
 
-def upgrade(url: str, artefact: Artefact) -> None:
-    """What a platform does: apply what is due, and record it."""
+def upgrade(url: str, artefact: Artefact, running: str = "") -> None:
+    """What a platform does: apply what is due while a release of this schema runs, and record it."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS recorded (release text, sha256 text)")
         seen = [ScriptSeen(*row) for row in connection.execute("SELECT release, sha256 FROM recorded")]
-        due = scripts_due(artefact, seen)
-        assert isinstance(due, tuple)
+        due = scripts_due(artefact, seen, [running] if running else [])
+        assert isinstance(due, tuple), due
         for script in due:
             for step in script.parts:
                 connection.execute(step.sql)
@@ -351,11 +351,14 @@ def test_old_and_new_release_run_on_the_new_schema_at_once(
     url = engine.database("expand")
     upgrade(url, releases["1.0"].artefact)
     with running(releases["1.0"], "web", url, files, tmp_path / "old.log") as old:
-        before = created(old.client, title="Before", reference="before")
-        upgrade(url, releases["1.1"].artefact)
+        before = created(old.client, title="Before", reference="before", shift="early")
+        upgrade(url, releases["1.1"].artefact, "1.0")
         with running(releases["1.1"], "web", url, files, tmp_path / "new.log") as new:
             between = created(old.client, title="Between")
             after = created(new.client, title="After", priority="urgent")
+            shifts = {row["id"]: row["shift"] for row in old.client.get("/api/work-orders").json()["work_orders"]}
+            assert shifts == {before: "early", between: "any", after: None}
+            assert old.client.get(f"/work-orders/{after}").status_code == 200
             rows = {row["id"]: row["priority"] for row in new.client.get("/api/work-orders").json()["work_orders"]}
             assert rows == {before: "normal", between: "normal", after: "urgent"}
             assert [row["id"] for row in old.client.get("/api/work-orders").json()["work_orders"]] == [
@@ -369,8 +372,30 @@ def test_old_and_new_release_run_on_the_new_schema_at_once(
             assert 'name="priority"' in new.client.get("/work-orders/new").text
             refused = new.client.post("/api/work-orders", json={"title": "x", "priority": "soon"})
             assert refused.status_code == 422
-        upgrade(url, releases["1.0"].artefact)  # a return to 1.0 needs no script
+        upgrade(url, releases["1.0"].artefact, "1.1")  # a return to 1.0 needs no script
         assert old.client.get(f"/api/work-orders/{before}").status_code == 200
+        upgrade(url, releases["1.2"].artefact, "1.0")  # nor does it lose what 1.0 writes, whatever comes next
+        assert old.client.get(f"/api/work-orders/{before}").json()["shift"] == "early"
+
+
+def test_what_1_1_has_held_back_goes_with_1_2_while_1_1_serves(
+    engine: Engine, releases: Mapping[str, Unpacked], files: Path, tmp_path: Path
+) -> None:
+    url = engine.database("contract")
+    upgrade(url, releases["1.0"].artefact)
+    upgrade(url, releases["1.1"].artefact, "1.0")
+    with running(releases["1.1"], "web", url, files, tmp_path / "log") as web:
+        order = created(web.client, title="Before", priority="high")
+        upgrade(url, releases["1.2"].artefact, "1.1")
+        with psycopg.connect(url) as connection, pytest.raises(psycopg.errors.UndefinedColumn):
+            connection.execute("SELECT shift FROM work_orders")
+        assert web.client.get(f"/api/work-orders/{order}").json()["priority"] == "high"
+        created(web.client, title="After")
+        assert web.client.get("/health").status_code == 200
+        upgrade(url, releases["1.1"].artefact, "1.2")  # a return to 1.1, which never needed it
+        assert len(web.client.get("/api/work-orders").json()["work_orders"]) == 2
+    with pytest.raises(AssertionError, match="has lost since what 1.1 drops"):
+        upgrade(url, releases["1.0"].artefact, "1.1")
 
 
 def test_a_new_database_and_a_migrated_one_have_the_same_schema(
@@ -380,6 +405,7 @@ def test_a_new_database_and_a_migrated_one_have_the_same_schema(
     upgrade(fresh, releases["1.1"].artefact)
     upgrade(migrated, releases["1.0"].artefact)
     upgrade(migrated, releases["1.1"].artefact)
+    upgrade(migrated, releases["1.2"].artefact, "1.1")  # with which goes what 1.1 has dropped
 
     def shape(url: str) -> Sequence[Any]:
         with psycopg.connect(url) as connection:

@@ -176,6 +176,25 @@ def test_rows_that_go_after_a_statement_that_fails_are_seen(ground: Ground) -> N
     assert [(one.statement, one.kind) for one in hazards if one.kind in (FAILS, LOSES)] == [(0, FAILS), (2, LOSES)]
 
 
+def test_what_takes_no_row_of_ours_may_hold_those_of_others(ground: Ground) -> None:
+    ground.create("unsown")
+    schema = (
+        "CREATE TABLE order_state (id integer PRIMARY KEY, state text NOT NULL CHECK (state IN ('open', 'done')));"
+        "CREATE TABLE order_note (id integer PRIMARY KEY, kind text CHECK (kind IN ('call', 'mail')));"
+    )
+    assert not ground.load("unsown", split(schema))
+
+    def lost(script: str) -> list[str]:
+        return [one.subject for one in measure(ground, "unsown", split(script)).hazards if one.kind is LOSES]
+
+    assert lost("ALTER TABLE order_state DROP COLUMN state") == ["column public.order_state.state"]
+    assert lost("DROP TABLE order_state") == ["table public.order_state"]
+    assert lost("ALTER TABLE order_note DROP COLUMN kind") == ["column public.order_note.kind"]
+    # What a script makes for itself holds nothing of anybody's.
+    assert lost("CREATE TABLE mine (a integer, CHECK (a IS NULL)); DROP TABLE mine") == []
+    assert lost("ALTER TABLE order_note ADD COLUMN mine text; ALTER TABLE order_note DROP COLUMN mine") == []
+
+
 def test_the_table_is_long_enough() -> None:
     assert len({case.sql for case in CASES}) >= 40
 

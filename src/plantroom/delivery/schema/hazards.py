@@ -74,7 +74,7 @@ def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Meas
                 misses.append(misses[-1] if misses else {})
                 continue
             after = seeds.look(session.owner)
-            gone, changed = seeds.lost(before, after)
+            gone, changed = seeds.lost(before, after, first)
             hazards += [Hazard(HazardClass.LOSES_DATA, number, name, "its rows go") for name in gone]
             hazards += [Hazard(HazardClass.CHANGES_VALUES, number, name, "its values are others") for name in changed]
             hazards += [Hazard(HazardClass.CANNOT_BE_UNDONE, number, name, _KEPT) for name in (*gone, *changed)]
@@ -84,7 +84,7 @@ def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Meas
             found += hazards
             before = after
     found += _breaks(misses)
-    gone, changed = seeds.lost(first, before)
+    gone, changed = seeds.lost(first, before, first)
     with_rows = sum(1 for count in first.rows.values() if count)
     return Measured(found, Kept(len(first.tables), with_rows, sum(first.rows.values()), gone, changed))
 

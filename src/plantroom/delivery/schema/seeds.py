@@ -219,17 +219,20 @@ def look(connection: Connection) -> Seeded:
     return Seeded({table.oid: table for table in found}, rows, values)
 
 
-def lost(before: Seeded, after: Seeded) -> tuple[list[str], list[str]]:
-    """Tables and columns that are gone with rows in them, or with fewer; and columns whose values are others now."""
+def lost(before: Seeded, after: Seeded, first: Seeded) -> tuple[list[str], list[str]]:
+    """Tables and columns that are gone with rows in them, or with fewer; and columns whose values are others now.
+
+    `first`: before the script. What was there then and took no value of ours may hold those of others.
+    """
     gone: list[str] = []
     changed: list[str] = []
     for oid, table in before.tables.items():
-        if not before.rows.get(oid):
+        if not before.rows.get(oid) and (oid not in first.tables or first.rows.get(oid)):
             continue
         if oid not in after.tables:
             gone.append(f"table {table.known}")
             continue
-        if after.rows.get(oid, 0) < before.rows[oid]:
+        if after.rows.get(oid, 0) < before.rows.get(oid, 0):
             gone.append(f"rows of {table.known}")
             continue
         columns = {one.number: one for one in after.tables[oid].columns}
@@ -238,8 +241,13 @@ def lost(before: Seeded, after: Seeded) -> tuple[list[str], list[str]]:
             if one.generated:
                 continue
             if one.number not in columns:
-                if before.values.get((oid, one.number)) is not None:
+                if before.values.get((oid, one.number)) is not None or _unsown(first, oid, one.number):
                     gone.append(f"column {table.known}.{one.name}")
             elif before.values.get((oid, one.number)) != after.values.get((oid, one.number)):
                 changed.append(f"column {table.known}.{one.name}")
     return gone, changed
+
+
+def _unsown(first: Seeded, oid: int, number: int) -> bool:
+    there = oid in first.tables and any(one.number == number for one in first.tables[oid].columns)
+    return there and first.values.get((oid, number)) is None
