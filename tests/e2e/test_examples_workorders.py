@@ -394,7 +394,7 @@ def test_what_1_1_has_held_back_goes_with_1_2_while_1_1_serves(
         assert web.client.get("/health").status_code == 200
         upgrade(url, releases["1.1"].artefact, "1.2")  # a return to 1.1, which never needed it
         assert len(web.client.get("/api/work-orders").json()["work_orders"]) == 2
-    with pytest.raises(AssertionError, match="has lost since what 1.1 drops"):
+    with pytest.raises(AssertionError, match=r"has lost since what 1\.1 drops"):
         upgrade(url, releases["1.0"].artefact, "1.1")
 
 
