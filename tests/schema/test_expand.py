@@ -11,7 +11,7 @@ from plantroom.delivery.schema.engines import Pgmig
 from plantroom.delivery.schema.expand import EXPANDED, Halves, halves
 from plantroom.delivery.schema.generate import FROM, TO, generate
 from plantroom.delivery.schema.ground import Ground
-from plantroom.delivery.schema.model import Diff, SchemaError, Status
+from plantroom.delivery.schema.model import Diff, HazardClass, SchemaError, Status
 from plantroom.delivery.schema.renames import declared
 from plantroom.delivery.schema.statements import split
 from plantroom.runtime.scratch import OWNER
@@ -38,6 +38,10 @@ def split_up(ground: Ground, before: str, after: str) -> Halves:
 def texts(found: Diff) -> str:
     assert found.script is not None
     return "\n".join(one.sql for one in found.script.statements)
+
+
+def breaking(found: Diff) -> list[str]:
+    return [one.subject for one in found.hazards if one.kind is HazardClass.BREAKS_RUNNING]
 
 
 def names(found: Halves) -> list[str]:
@@ -70,6 +74,8 @@ def test_a_column_that_goes_is_held_back_and_need_not_be_written(ground: Ground)
     assert found.contract.kept is not None
     assert found.expand.kept.lost == []
     assert found.contract.kept.lost == ["column public.item.code"]
+    # By a measure of its own: the release before misses nothing, and neither does the new one when the rest goes.
+    assert breaking(found.expand) == breaking(found.contract) == []
     # The release before, and the new one.
     written(ground, "INSERT INTO item (name, code) VALUES ('a', 'b')", "INSERT INTO item (name, size) VALUES ('a', 1)")
 
@@ -78,6 +84,7 @@ def test_a_column_that_goes_is_held_back_and_need_not_be_written(ground: Ground)
 def test_the_halves_join_and_end_where_the_whole_does(ground: Ground) -> None:
     before, after = ITEM.format(", code text"), ITEM.format(", size int")
     plain = whole(ground, before, after)
+    assert breaking(plain) == ["public.item.code"]
     found = halves(ground, plain)
     assert found is not None
     assert (found.expand.begins, found.contract.ends) == (plain.begins, plain.ends)
@@ -133,6 +140,7 @@ def test_every_kind_that_goes_is_held_back_as_it_was(ground: Ground) -> None:
         "type public.mood",
         "view public.notes",
     }
+    assert breaking(found.expand) == breaking(found.contract) == []
     # Nothing of it is touched, but for the reference that would keep the new release from deleting.
     assert [one.sql for one in (found.expand.script.statements if found.expand.script else ())] == [
         'ALTER TABLE "public"."item" ADD COLUMN "size" integer',

@@ -18,7 +18,7 @@ from plantroom.delivery.schema.engines import Pgmig
 from plantroom.delivery.schema.generate import FROM, TO, generate, proven
 from plantroom.delivery.schema.going import Object
 from plantroom.delivery.schema.ground import Ground, Session, said
-from plantroom.delivery.schema.model import Diff, Failure, SchemaError, Script, Statement, Status
+from plantroom.delivery.schema.model import Diff, Failure, Hazard, HazardClass, SchemaError, Script, Statement, Status
 from plantroom.delivery.schema.names import quoted
 from plantroom.delivery.schema.proof import prove, safer
 from plantroom.delivery.schema.statements import statement
@@ -132,7 +132,17 @@ def halves(ground: Ground, whole: Diff) -> Halves | None:
     if contract.status is not Status.PROVEN:
         why = "; ".join([contract.reason, *(f"{one.way}: {one.why}" for one in contract.attempts)])
         raise _cannot(found.objects, f"no script that drops it later is proven ({why})")
-    return Halves(expand, contract, found.objects)
+    return Halves(expand, _for_those_who_never_knew(contract), found.objects)
+
+
+def _for_those_who_never_knew(contract: Diff) -> Diff:
+    """What runs by then counts on what is wanted, and on nothing that is held back: it misses nothing."""
+    hazards, form = _unmissed(contract.hazards), contract.safer
+    return replace(contract, hazards=hazards, safer=form and replace(form, hazards=_unmissed(form.hazards)))
+
+
+def _unmissed(hazards: Sequence[Hazard]) -> list[Hazard]:
+    return [one for one in hazards if one.kind is not HazardClass.BREAKS_RUNNING]
 
 
 def _expand(ground: Ground, statements: Sequence[Statement], held: Sequence[Object]) -> list[Statement]:

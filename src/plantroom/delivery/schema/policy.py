@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from plantroom.delivery.schema.model import Hazard, HazardClass, Migration
 from plantroom.estate.model import Migrations
 from plantroom.kernel.verdict import Allowed, Refused, Unknown, Verdict, all_of
+from plantroom.platforms.contract import CONTRACT
 
 REFUSED = frozenset({HazardClass.LOSES_DATA, HazardClass.CHANGES_VALUES, HazardClass.FAILS_WITH_ROWS})
 """What is refused until somebody allows it by name."""
@@ -42,7 +43,8 @@ def _held(
     migration: Migration, where: str, rule: Migrations, approvals: Collection[str], actor: str
 ) -> Iterable[Verdict]:
     """What a rule says against a script."""
-    what = f"the script to {migration.release}"
+    held_by = migration.release.removeprefix(CONTRACT)
+    what = f"the script to {held_by}" if held_by == migration.release else f"what {held_by} held back"
     if migration.hazards is None:
         if rule.refused or rule.second_person:
             yield Unknown(f"{what} was never proven, so nobody knows what {where} would say to it")
