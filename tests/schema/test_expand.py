@@ -59,7 +59,7 @@ def refused(ground: Ground, before: str, after: str) -> str:
     found = whole(ground, before, after)
     with pytest.raises(SchemaError) as caught:
         halves(ground, found)
-    assert caught.value.code == "PR016"
+    assert caught.value.code == "PR017"
     assert "contract: now" in caught.value.remedy
     return caught.value.value
 

@@ -136,7 +136,7 @@ def test_what_cannot_be_held_back_is_refused(tmp_path: Path, short_dir: Path) ->
     more = GENERATE + "  allow: [changes values, fails with rows]\n"
     with pytest.raises(PlantroomError) as caught:
         artefacts.build(source(tmp_path / "one", "1.1", wanted, more))
-    assert caught.value.code == "PR016"
+    assert caught.value.code == "PR017"
     assert "view public.names" in caught.value.value
     schema = artefacts.build(source(tmp_path / "other", "1.1", wanted, more + "  contract: now\n")).schema
     assert schema is not None

@@ -113,7 +113,7 @@ def halves(ground: Ground, whole: Diff) -> Halves | None:
     """Of a script that is proven to lead from the database `from` to the database `to`. None when it drops nothing that
     whoever works with the first could miss.
 
-    Raises SchemaError PR016 for what cannot be held back, by name.
+    Raises SchemaError PR017 for what cannot be held back, by name.
     """
     assert whole.script is not None
     statements = whole.script.statements
@@ -179,7 +179,7 @@ def _all_there(ground: Ground) -> None:
     short = [one for one in apart if not one.endswith(" is too much")]
     if short:
         raise SchemaError(
-            "PR016",
+            "PR017",
             "the migration",
             value=f"with what is held back, the new release would not find: {'; '.join(short[:5])}",
             remedy=_REMEDY,
@@ -302,4 +302,4 @@ _REMEDY = "Say `contract: now` to drop it with this release, or write the script
 
 def _cannot(held: Sequence[Object], why: str) -> SchemaError:
     names = ", ".join(str(one) for one in held[:5])
-    return SchemaError("PR016", "the migration", value=f"{names} cannot be held back: {why}", remedy=_REMEDY)
+    return SchemaError("PR017", "the migration", value=f"{names} cannot be held back: {why}", remedy=_REMEDY)

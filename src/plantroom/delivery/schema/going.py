@@ -114,7 +114,7 @@ class Going:
 
 
 def look(ground: Ground, statements: Sequence[Statement]) -> Going:
-    """From the database `from`, for a script that leads to the schema that is wanted. Raises SchemaError PR016 when its
+    """From the database `from`, for a script that leads to the schema that is wanted. Raises SchemaError PR017 when its
     statements cannot be run one by one."""
     ground.create(WORK, FROM)
     gone: dict[int, set[Number]] = {}
@@ -125,7 +125,7 @@ def look(ground: Ground, statements: Sequence[Statement]) -> Going:
             done = session.run(one)
             if isinstance(done, Failure):
                 raise SchemaError(
-                    "PR016", "the migration", value=f"its statements do not run one by one: {said([done])}"
+                    "PR017", "the migration", value=f"its statements do not run one by one: {said([done])}"
                 )
             if _DROPS.search(one.sql):
                 now = _read(session)

@@ -80,7 +80,7 @@ class Schemas:
     def in_halves(self, whole: Diff, previous: str, wanted: str) -> Halves | None:
         """What such a script is when it drops nothing yet, and what then drops it. None when it drops nothing.
 
-        Raises SchemaError PR016 for what cannot be held back.
+        Raises SchemaError PR017 for what cannot be held back.
         """
         with ExitStack() as stack:
             _, ground = self._begin(stack, lambda _: None)
@@ -207,7 +207,7 @@ class Migrations:
         self, release: str, previous: str, wanted: str, allow: Collection[str], *, hold: bool
     ) -> tuple[Script, Mapping[str, Any], Held | None]:
         """Raises SchemaError PR007 when no script is proven, PR008 when it has hazards that are not allowed, PR009 when
-        a statement is for a superuser, PR016 when what it drops cannot be held back."""
+        a statement is for a superuser, PR017 when what it drops cannot be held back."""
         found = self._schemas.between(previous, wanted)
         if found.status is Status.EQUAL:
             remedy = "Leave `generate` out of the definition"
@@ -228,7 +228,7 @@ class Migrations:
         made = self.baseline(release, f"{previous.rstrip()}\n{added}")
         if made.ends != parts.expand.ends:
             value = "what is held back cannot be told apart: the schema between is another when it is made anew"
-            raise SchemaError("PR016", "the migration", value=value, remedy="Say `contract: now`")
+            raise SchemaError("PR017", "the migration", value=value, remedy="Say `contract: now`")
         return made
 
     def prove(
