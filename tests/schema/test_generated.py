@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -182,3 +184,85 @@ def test_a_definition_that_cannot_be_meant(tmp_path: Path, short_dir: Path, more
     with pytest.raises(DefinitionError) as caught:
         built(tmp_path, short_dir, GROWN, more)
     assert said in str(caught.value)
+
+
+ASK = """
+import os, pathlib, sys
+import psycopg
+pathlib.Path(os.environ["FILE_STORE"], "a").write_text("a")
+with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+    [user, rows] = connection.execute("SELECT current_user, count(*) FROM item").fetchone()
+    connection.execute("INSERT INTO item VALUES (1, 'one')")
+print("asked as", user, "with", rows, "rows by", os.environ["PLANTROOM_RELEASE"])
+"""
+"""A release that knows of a name."""
+ASK_LATER = ASK.replace("INSERT INTO item VALUES (1, 'one')", "INSERT INTO item (id) VALUES (1)")
+CHECK = f'  check: [{sys.executable}, "{{app}}/ask.py"]\n'
+
+
+def checked(home: Path, short_dir: Path, second: str, more: str, *asks: str) -> Artefact:
+    artefacts = Artefacts(home / "layout", bootstrap.migrations(Settings(home=short_dir)))
+    made = None
+    for version, schema, text, ask in zip(("1.0", "1.1"), (FIRST, second), ("", GENERATE + more), asks, strict=True):
+        there = source(home, version, schema, text + (CHECK if ask else ""))
+        (there / "ask.py").write_text(ask)
+        made = artefacts.build(there)
+    assert made is not None
+    return made
+
+
+def said(artefact: Artefact) -> list[tuple[str, str, bool]]:
+    assert artefact.schema is not None
+    assert artefact.schema.proof is not None
+    return [(one["release"], one["on"], one["passed"]) for one in artefact.schema.proof["checks"]]
+
+
+def test_both_releases_are_asked_on_the_schema_on_which_they_meet(tmp_path: Path, short_dir: Path) -> None:
+    made = checked(tmp_path, short_dir, SHRUNK, ALLOW, ASK, ASK_LATER)
+    assert said(made) == [
+        ("1.0", "the expanded schema", True),
+        ("1.1", "the expanded schema", True),
+        ("1.1", "the schema", True),
+    ]
+    assert made.schema is not None
+    assert made.schema.check[1] == "{app}/ask.py"
+
+
+def test_what_the_release_before_cannot_work_on_is_refused_until_it_is_allowed_by_name(
+    tmp_path: Path, short_dir: Path
+) -> None:
+    now = ALLOW + "  contract: now\n"
+    with pytest.raises(PlantroomError) as caught:
+        checked(tmp_path / "one", short_dir, SHRUNK, now, ASK, ASK_LATER)
+    assert (caught.value.code, caught.value.subject) == ("PR318", "the check of release 1.0 on the schema")
+    assert "INSERT has more expressions than target columns" in caught.value.value
+    allowed = now.replace("]", ", breaks the running version]")
+    made = checked(tmp_path / "other", short_dir, SHRUNK, allowed, ASK, ASK_LATER)
+    assert said(made) == [("1.0", "the schema", False), ("1.1", "the schema", True)]
+
+
+def test_what_the_new_release_itself_cannot_work_on_is_refused(tmp_path: Path, short_dir: Path) -> None:
+    with pytest.raises(PlantroomError, match=r"PR318 the check of release 1.1 on the schema: .*INSERT has more"):
+        checked(tmp_path, short_dir, SHRUNK, ALLOW, ASK_LATER, ASK)
+
+
+def test_a_release_without_a_check_is_not_asked_and_the_proof_says_so(tmp_path: Path, short_dir: Path) -> None:
+    assert said(checked(tmp_path / "none", short_dir, GROWN, "", "", "")) == []
+    assert said(checked(tmp_path / "new", short_dir, GROWN, "", "", ASK_LATER)) == [("1.1", "the schema", True)]
+
+
+@pytest.mark.parametrize(
+    ("ask", "why"),
+    [("raise SystemExit(3)", "it ended with 3: and said nothing"), ("print('a'); 1 / 0", "ZeroDivisionError")],
+)
+def test_a_check_that_fails_says_why(tmp_path: Path, short_dir: Path, ask: str, why: str) -> None:
+    with pytest.raises(PlantroomError) as caught:
+        checked(tmp_path, short_dir, GROWN, "", "", ask)
+    assert why in caught.value.value
+
+
+def test_a_check_is_described_as_it_will_be_run(tmp_path: Path) -> None:
+    for check, wrong in (('["{port}"]', "unknown placeholder {port}"), ('["{python}"]', "{python} without `python:`")):
+        there = source(tmp_path / wrong[:3], "1.0", FIRST, f"  check: {check}\n")
+        with pytest.raises(DefinitionError, match=re.escape(f"schema.check: {wrong}")):
+            Artefacts(tmp_path / "layout").build(there)

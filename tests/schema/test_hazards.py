@@ -212,6 +212,7 @@ BREAKS = {
     "ALTER TABLE item ALTER COLUMN seen TYPE timestamptz": "public.item.seen",
     "ALTER TABLE item ADD CONSTRAINT c CHECK (id > 0)": "CHECK ((id > 0)) on public.item",
     "CREATE UNIQUE INDEX i ON item (name)": "(name) on public.item",
+    "ALTER TABLE item ADD COLUMN x integer, ADD CONSTRAINT c CHECK (x < size)": "CHECK ((x < size)) on public.item",
     "ALTER TABLE plain ADD FOREIGN KEY (a) REFERENCES other": "FOREIGN KEY (a) REFERENCES other(id) on public.plain",
     'ALTER TABLE item DROP COLUMN "a.b"': 'public.item."a.b"',
     "DROP TRIGGER item_noted ON item; DROP FUNCTION noted(); DROP FUNCTION twice(integer)": "public.twice(integer)",
@@ -230,6 +231,8 @@ BEARS = [
     "DROP VIEW shown; CREATE VIEW shown AS SELECT id, name FROM other",
     "CREATE TABLE more (id integer PRIMARY KEY, item integer NOT NULL REFERENCES item)",
     "ALTER TYPE mood ADD VALUE 'glum'",
+    "ALTER TABLE item ADD COLUMN x text NOT NULL DEFAULT 'a' CHECK (x IN ('a', 'b'))",
+    "ALTER TABLE item ADD COLUMN x integer REFERENCES other; CREATE UNIQUE INDEX i ON item (x)",
 ]
 MORE = """
 CREATE TYPE mood AS ENUM ('fine');

@@ -45,6 +45,12 @@ def run(settings: Settings, stop: threading.Event) -> None:
         connection.close()
 
 
+def remind(settings: Settings) -> list[tuple[int, object]]:
+    """Once, and what was reminded of."""
+    with psycopg.connect(settings.database_url, autocommit=True) as connection:
+        return connection.execute(_REMIND).fetchall()
+
+
 def main() -> None:
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

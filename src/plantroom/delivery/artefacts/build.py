@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from plantroom.delivery.artefacts import archive, definition, install
-from plantroom.delivery.artefacts.definition import Definition, ProcessPart
+from plantroom.delivery.artefacts import archive, checks, definition, install
+from plantroom.delivery.artefacts.definition import Definition, ProcessPart, SchemaPart
 from plantroom.delivery.artefacts.layout import Layout
 from plantroom.delivery.artefacts.model import ANY_PLATFORM, Artefact, ArtefactKind, Contract, Schema
 from plantroom.delivery.artefacts.ports import Migrations
@@ -63,7 +63,10 @@ def build(directory: Path, layout: Layout, migrations: Migrations | None = None)
             with path.open("wb") as stream:
                 archive.pack(layer.entries, stream)
             packed.append((layer.title, path))
-        return layout.add(_describe(wanted, directory, kind, _schema(wanted, directory, layout, migrations)), packed)
+        made = _describe(wanted, directory, kind, _schema(wanted, directory, layout, migrations))
+        if migrations is not None:
+            made = _checked(made, wanted, [path for _, path in packed], layout, migrations, scratch)
+        return layout.add(made, packed)
 
 
 def _describe(wanted: Definition, directory: Path, kind: ArtefactKind, schema: Schema | None) -> Artefact:
@@ -86,6 +89,42 @@ def _describe(wanted: Definition, directory: Path, kind: ArtefactKind, schema: S
     )
 
 
+def _checked(
+    made: Artefact,
+    wanted: Definition,
+    layers: Sequence[Path],
+    layout: Layout,
+    migrations: Migrations,
+    scratch: Path,
+) -> Artefact:
+    """With what the release before and this one say of the schema on which both will work, in the migration's proof."""
+    schema, part = made.schema, wanted.database
+    if schema is None or part is None or part.previous is None or schema.proof is None:
+        return made
+    before = layout.show(f"{wanted.application}@{part.previous}")
+    there = checks.left(schema)
+    sides = [(one, command) for one in (before, made) if (command := one.schema.check if one.schema else ())]
+    # The release before has gone by the time that something is taken away which it may need.
+    todo = [(one, command, on) for one, command in sides for on in (list(there) if one is made else list(there)[:1])]
+    found: list[Mapping[str, object]] = []
+    if todo:
+        roots = {}
+        for one, _ in sides:
+            roots[one.version] = scratch / f"check-{one.version}"
+            roots[one.version].mkdir()
+            found_layers = layers if one is made else [layout.blob_path(blob.digest) for blob in one.layers]
+            if one is not made:
+                layout.verify(one.digest)
+            archive.unpack(found_layers, roots[one.version])
+        with migrations.databases([there[on] for _, _, on in todo]) as urls:
+            for place, ((one, command, on), url) in enumerate(zip(todo, urls, strict=True)):
+                room = scratch / f"check-{place}-of-{len(todo)}"
+                room.mkdir()
+                why = checks.run(one, command, roots[one.version], url, room)
+                found.append(checks.told(one.version, on, why, bears=checks.BREAKS in part.allow))
+    return replace(made, schema=replace(schema, proof={**schema.proof, "checks": found}))
+
+
 def _process(name: str, part: ProcessPart) -> ProcessSpec:
     return ProcessSpec(
         name=name,
@@ -99,10 +138,16 @@ def _process(name: str, part: ProcessPart) -> ProcessSpec:
 
 
 def _schema(wanted: Definition, directory: Path, layout: Layout, migrations: Migrations | None) -> Schema | None:
-    """With what leads to it from the release before. It is frozen in the artefact: what is approved is what runs."""
     part = wanted.database
     if part is None:
         return None
+    return replace(_led_to(wanted, part, directory, layout, migrations), check=part.check or ())
+
+
+def _led_to(
+    wanted: Definition, part: SchemaPart, directory: Path, layout: Layout, migrations: Migrations | None
+) -> Schema:
+    """With what leads to it from the release before. It is frozen in the artefact: what is approved is what runs."""
     changes = part.previous is not None and (part.generate or part.migrate is not None)
     unchanged = part.previous is not None and not changes
     release = part.previous if unchanged and part.previous is not None else wanted.version

@@ -87,6 +87,9 @@ def _proven(what: str, script: Script, proof: Mapping[str, Any]) -> None:
     out.print(escape(f"  {what} made by {proof['engine']}, proven with {proof['rows']} rows{lost}:"))
     for line in script.sql.rstrip().splitlines():
         out.print(f"    {escape(line)}")
+    for one in proof.get("checks", ()):
+        how = "passes" if one["passed"] else f"does not pass: {one['why']}"
+        out.print(escape(f"    the check of release {one['release']} on {one['on']} {how}"))
     for one in proof["hazards"]:
         if not one["brief"]:
             said = f"{one['class']}: {one['subject']}, {one['detail']}" if one["subject"] else one["detail"]

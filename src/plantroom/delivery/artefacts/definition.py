@@ -20,6 +20,7 @@
       generate: true                    # in place of `migrate`: made from both schemas, and proven
       allow: [loses data]               # hazards of the script that are meant
       contract: next                    # what it drops goes with the next release; `now`: with this one
+      check: ["{python}", -m, workorders.check]    # whether this release works on the database at DATABASE_URL
 
 A process with a health path is of kind web; one without is a worker.
 """
@@ -31,7 +32,7 @@ import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -51,6 +52,10 @@ Path_ = Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=
 Inside = Annotated[str, StringConstraints(max_length=1024, pattern=r"^bin/[A-Za-z0-9][A-Za-z0-9._+-]*$")]
 
 
+Argument = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+Allowed = Literal["loses data", "changes values", "fails with rows", "breaks the running version"]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -65,7 +70,7 @@ class BinariesPart(_Part):
 
 
 class ProcessPart(_Part):
-    command: tuple[Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")], ...] = Field(min_length=1)
+    command: tuple[Argument, ...] = Field(min_length=1)
     health: Annotated[str, StringConstraints(pattern=r"^/[!-~]*$", max_length=1024)] | None = None
     start_timeout: Duration = 30
     stop_grace: Duration = 10
@@ -77,8 +82,9 @@ class SchemaPart(_Part):
     migrate: Path_ | None = None
     previous: Version | None = Field(default=None, alias="from")
     generate: bool = False
-    allow: tuple[Literal["loses data", "changes values", "fails with rows"], ...] = ()
+    allow: tuple[Allowed, ...] = ()
     contract: Literal["next", "now"] | None = None
+    check: tuple[Argument, ...] | None = Field(default=None, min_length=1)
 
 
 class Definition(_Part):
@@ -172,7 +178,7 @@ _KEYS = {
     "python": ("requirements",),
     "binaries": ("requirements", "take"),
     "processes": ("command", "health", "start_timeout", "stop_grace", "singleton"),
-    "schema": ("initial", "migrate", "from", "generate", "allow", "contract"),
+    "schema": ("initial", "migrate", "from", "generate", "allow", "contract", "check"),
 }
 _RIGHT = {
     "application": "A name has lower-case letters, digits and `-`, begins with a letter, and is at most 32 long",
@@ -184,7 +190,8 @@ _RIGHT = {
     "stop_grace": "A duration is a whole number and a unit, as in 20s or 2m",
     "singleton": "Either true or false",
     "generate": "Either true or false",
-    "allow": "Known here: loses data, changes values, fails with rows",
+    "allow": f"Known here: {', '.join(get_args(Allowed))}",
+    "check": "A command is a list of arguments, each text, as in [caddy, run]",
     "contract": "Either next (what is dropped goes with the next release) or now",
     "take": "Each is a program in bin/, as in bin/caddy",
     "processes": "At least one process type, as in web: {command: [...], health: /health}",
@@ -241,6 +248,11 @@ def _contradictions(definition: Definition) -> list[Problem]:
     if schema is not None and schema.contract and not schema.generate:
         right = "Only a generated script is split; add `generate`, or leave it out"
         found.append(Problem("schema.contract", "the script is not generated", right))
+    used = {match for argument in (schema and schema.check) or () for match in _PLACEHOLDER.findall(argument)}
+    for unknown in sorted(used - {"app", "python"}):
+        found.append(Problem("schema.check", f"unknown placeholder {{{unknown}}}", "Known here: {app}, {python}"))
+    if "python" in used and definition.python is None:
+        found.append(Problem("schema.check", "{python} without `python:`", "Only a Python application has one"))
     if schema is not None and schema.previous == definition.version:
         found.append(Problem("schema.from", "it is this release itself", "Name an earlier release"))
     return found

@@ -78,6 +78,8 @@ class Schema:
     expanded: Script | None = None
     contract: Contract | None = None
     held: Contract | None = None
+    check: tuple[str, ...] = ()
+    """The command by which the release tells whether it works on a database of some schema; none when empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,7 @@ def _schema_data(schema: Schema) -> dict[str, Any]:
         **({} if schema.expanded is None else {"expanded": _script_data(schema.expanded)}),
         **({} if schema.contract is None else {"contract": _contract_data(schema.contract)}),
         **({} if schema.held is None else {"held": _contract_data(schema.held)}),
+        **({"check": list(schema.check)} if schema.check else {}),
     }
 
 
@@ -245,6 +248,7 @@ def _schema_from(data: Mapping[str, Any]) -> Schema:
         expanded=None if data.get("expanded") is None else _script_from(data["expanded"]),
         contract=_contract_from(data.get("contract")),
         held=_contract_from(data.get("held")),
+        check=tuple(_text(one) for one in data.get("check", ())),
     )
 
 

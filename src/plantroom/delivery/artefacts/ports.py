@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from plantroom.platforms.contract import Script
@@ -34,4 +35,9 @@ class Migrations(Protocol):
         self, release: str, script: str, previous: str, wanted: str, allow: Collection[str]
     ) -> tuple[Script, Mapping[str, Any]]:
         """The same for a script that somebody wrote."""
+        ...
+
+    def databases(self, schemas: Sequence[str]) -> AbstractContextManager[Sequence[str]]:
+        """A throw-away database of each schema, without rows, while the context lasts: libpq URLs of their owner, who
+        is no superuser."""
         ...

@@ -57,7 +57,9 @@ FROM pg_catalog.pg_enum e JOIN pg_catalog.pg_type t ON t.oid = e.enumtypid
 JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 UNION ALL
 SELECT 'constraint', pg_catalog.format('%s on %I.%I', pg_catalog.pg_get_constraintdef(o.oid), n.nspname, c.relname),
-    pg_catalog.format('%I.%I', n.nspname, c.relname)
+    pg_catalog.concat_ws(E'\\n', pg_catalog.format('%I.%I', n.nspname, c.relname), (
+        SELECT pg_catalog.string_agg(pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname), E'\\n')
+        FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (o.conkey)))
 FROM pg_catalog.pg_constraint o JOIN pg_catalog.pg_class c ON c.oid = o.conrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE o.contype IN ('c', 'f', 'x') AND o.conparentid = 0 AND {_MINE}
@@ -72,7 +74,10 @@ SELECT 'unique', pg_catalog.format(
     '(%s) on %I.%I%s', pg_catalog.array_to_string(ARRAY(
         SELECT pg_catalog.pg_get_indexdef(i.indexrelid, k, true) FROM pg_catalog.generate_series(1, i.indnkeyatts) k
         ORDER BY 1), ', '), n.nspname, c.relname, ' where ' || pg_catalog.pg_get_expr(i.indpred, i.indrelid)),
-    pg_catalog.format('%I.%I', n.nspname, c.relname)
+    pg_catalog.concat_ws(E'\\n', pg_catalog.format('%I.%I', n.nspname, c.relname), (
+        SELECT pg_catalog.string_agg(pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname), E'\\n')
+        FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
+        HAVING NOT i.indnullsnotdistinct AND pg_catalog.bool_or(NOT a.atthasdef AND a.attidentity = '')))
 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE i.indisunique AND c.relkind IN ('r', 'p') AND {_MINE}
@@ -116,8 +121,13 @@ def broken(before: Known, now: Known) -> dict[tuple[str, str], str]:
         elif kind == "function" and value != now[kind, name]:
             found[kind, name] = f"it returned {value}, and now {now[kind, name]}"
     there = _relations(before) | {name for kind, name in before if kind == "type"}
-    for (kind, name), owner in now.items():
-        if kind in _NEW and owner in there and (kind, name) not in before:
+    for (kind, name), value in now.items():
+        if kind not in _NEW or (kind, name) in before:
+            continue
+        owner, *columns = value.split("\n")
+        # Of columns that it does not know, whoever writes leaves what they are by default.
+        unknown = columns and not any(("column", one) in before for one in columns)
+        if owner in there and not unknown:
             found[kind, name] = _NEW[kind]
     return found
 

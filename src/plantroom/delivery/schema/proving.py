@@ -20,7 +20,7 @@ from plantroom.delivery.schema.ports import Engine
 from plantroom.delivery.schema.statements import bare, split
 from plantroom.kernel.verdict import Allowed
 from plantroom.platforms.contract import CONTRACT, Script, Step
-from plantroom.runtime.scratch import Scratch
+from plantroom.runtime.scratch import OWNER, Scratch
 
 ENGINES = ("pgmig", "pg-delta")
 _NAMES = ("the schema before", "the schema wanted")
@@ -237,6 +237,16 @@ class Migrations:
         """Raises as `make` does."""
         found = self._schemas.led_by(script, previous, wanted)
         return judged(release, found, allow, "Correct the script, or have it made with `generate: true`")
+
+    @contextmanager
+    def databases(self, schemas: Sequence[str]) -> Iterator[Sequence[str]]:
+        """Raises SchemaError PR001 when one does not load."""
+        with self._schemas.ground() as ground:
+            urls = []
+            for place, text in enumerate(schemas):
+                sources.load(ground, f"check_{place}", split(text), "the schema")
+                urls.append(ground.url(f"check_{place}", OWNER))
+            yield urls
 
 
 def in_safer_form(found: Diff) -> Diff:
