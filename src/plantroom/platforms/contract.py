@@ -282,6 +282,13 @@ class Step:
     done: str = ""
     batch: bool = False
 
+    @property
+    def how(self) -> str:
+        """What is not a transaction of its own, in words."""
+        if self.alone:
+            return "outside of a transaction"
+        return "again and again, until it finds no row" if self.batch else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Script:
@@ -301,7 +308,7 @@ class Script:
     @staticmethod
     def of(release: str, steps: Sequence[Step], begins: str = "", ends: str = "") -> Script:
         """Of several steps; its text says which of them are alone."""
-        text = "\n".join(f"-- outside of a transaction\n{one.sql}\n" if one.alone else one.sql for one in steps)
+        text = "\n".join(f"-- {how}\n{one.sql}\n" if (how := one.how) else one.sql for one in steps)
         return Script(release, sha256(text.encode()), text, tuple(steps), begins, ends)
 
     @property

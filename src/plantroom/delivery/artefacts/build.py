@@ -169,7 +169,8 @@ def _led_to(
         migrate, proof = migrations.prove(release, given, before.initial.sql, text, part.allow)
         return Schema(release, initial, before.release, migrate, proof, held=held)
     hold = part.contract != "now"
-    migrate, proof, rest = migrations.make(release, before.initial.sql, text, part.allow, hold=hold)
+    fills = {name: _sql(directory / name) for name in part.fills}
+    migrate, proof, rest = migrations.make(release, before.initial.sql, text, part.allow, hold=hold, fills=fills)
     if rest is None:
         return Schema(release, initial, before.release, migrate, proof, held=held)
     expanded, script, proof_of_rest = rest

@@ -19,6 +19,7 @@
       from: "1.0"
       generate: true                    # in place of `migrate`: made from both schemas, and proven
       allow: [loses data]               # hazards of the script that are meant
+      fills: [fill.sql]                 # statements that take some rows at a time, run again until they find none
       contract: next                    # what it drops goes with the next release; `now`: with this one
       check: ["{python}", -m, workorders.check]    # whether this release works on the database at DATABASE_URL
 
@@ -31,7 +32,7 @@ import difflib
 import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
@@ -83,6 +84,7 @@ class SchemaPart(_Part):
     previous: Version | None = Field(default=None, alias="from")
     generate: bool = False
     allow: tuple[Allowed, ...] = ()
+    fills: tuple[Path_, ...] = ()
     contract: Literal["next", "now"] | None = None
     check: tuple[Argument, ...] | None = Field(default=None, min_length=1)
 
@@ -105,6 +107,9 @@ class Definition(_Part):
             "binaries.requirements": self.binaries and self.binaries.requirements,
             "schema.initial": self.database and self.database.initial,
             "schema.migrate": self.database and self.database.migrate,
+            **{
+                f"schema.fills.{place}": name for place, name in enumerate(self.database.fills if self.database else ())
+            },
         }
         return {path: name for path, name in named.items() if isinstance(name, str)}
 
@@ -178,7 +183,7 @@ _KEYS = {
     "python": ("requirements",),
     "binaries": ("requirements", "take"),
     "processes": ("command", "health", "start_timeout", "stop_grace", "singleton"),
-    "schema": ("initial", "migrate", "from", "generate", "allow", "contract", "check"),
+    "schema": ("initial", "migrate", "from", "generate", "allow", "fills", "contract", "check"),
 }
 _RIGHT = {
     "application": "A name has lower-case letters, digits and `-`, begins with a letter, and is at most 32 long",
@@ -245,6 +250,12 @@ def _contradictions(definition: Definition) -> list[Problem]:
         found.append(Problem("schema.generate", "there is a script as well", "Give one of `generate` and `migrate`"))
     if schema is not None and schema.allow and not schema.generate and schema.migrate is None:
         found.append(Problem("schema.allow", "there is no migration", "Add `generate` or `migrate`, or leave it out"))
+    if schema is not None and schema.fills and not schema.generate:
+        right = "A script of your own has them in it; add `generate`, or leave them out"
+        found.append(Problem("schema.fills", "the script is not generated", right))
+    for place, name in enumerate(schema.fills if schema else ()):
+        if schema is not None and PurePath(name).is_relative_to(schema.initial):
+            found.append(Problem(f"schema.fills.{place}", "it is a part of `initial`", "Keep it somewhere else"))
     if schema is not None and schema.contract and not schema.generate:
         right = "Only a generated script is split; add `generate`, or leave it out"
         found.append(Problem("schema.contract", "the script is not generated", right))

@@ -25,10 +25,18 @@ class Migrations(Protocol):
         ...
 
     def make(
-        self, release: str, previous: str, wanted: str, allow: Collection[str], *, hold: bool
+        self,
+        release: str,
+        previous: str,
+        wanted: str,
+        allow: Collection[str],
+        *,
+        hold: bool,
+        fills: Mapping[str, str],
     ) -> tuple[Script, Mapping[str, Any], Held | None]:
         """A script that was generated, and what was proven of it, as JSON-like data. With `hold` it drops nothing that
-        the schema before has; what drops it comes separately, if there is anything."""
+        the schema before has; what drops it comes separately, if there is anything. `fills`: by name, the statements
+        that give values to what is added."""
         ...
 
     def prove(

@@ -15,6 +15,7 @@ import psycopg
 
 from plantroom.delivery.schema import fingerprint, going
 from plantroom.delivery.schema.engines import Pgmig
+from plantroom.delivery.schema.fills import tightened
 from plantroom.delivery.schema.generate import FROM, TO, generate, proven
 from plantroom.delivery.schema.going import Object
 from plantroom.delivery.schema.ground import Ground, Session, said
@@ -23,7 +24,7 @@ from plantroom.delivery.schema.names import quoted
 from plantroom.delivery.schema.proof import prove, safer
 from plantroom.delivery.schema.statements import statement
 
-EXPANDED = "expanded"
+EXPANDED, _KNOWN = "expanded", "known"
 
 _OURS = "n.nspname !~ '^pg_|^information_schema$'"
 _TABLES = f"""
@@ -109,26 +110,29 @@ class _Table:
         return quoted(self.schema, self.name)
 
 
-def halves(ground: Ground, whole: Diff) -> Halves | None:
+def halves(ground: Ground, whole: Diff, fills: Sequence[Statement] = ()) -> Halves | None:
     """Of a script that is proven to lead from the database `from` to the database `to`. None when it drops nothing that
-    whoever works with the first could miss.
+    whoever works with the first could miss. What `fills` give values to must have one only in the second half, which
+    begins with them: until then the release before adds rows that have none.
 
     Raises SchemaError PR017 for what cannot be held back, by name.
     """
     assert whole.script is not None
     statements = whole.script.statements
     found = going.look(ground, statements)
-    if not found.objects:
+    later = tightened(statements, fills)
+    if not found.objects and not later:
         return None
-    ran = _expand(ground, [one for place, one in enumerate(statements) if place not in found.places], found.objects)
-    _all_there(ground)
+    now = [one for place, one in enumerate(statements) if place not in found.places and place not in later]
+    ran = _expand(ground, now, found.objects)
+    _all_there(ground, list(later.values()))
     wanted = ground.dump(EXPANDED)
     proof = prove(ground, FROM, EXPANDED, Script(whole.script.way, ran), wanted)
     if proof.why or proof.measured is None:
         raise _cannot(found.objects, f"the script without it is not proven ({proof.why})")
     expand = replace(proven(proof, proof.measured, ()), safer=safer(ground, FROM, proof, wanted))
     ground.create(FROM, EXPANDED)
-    contract = generate(ground, [Pgmig()])
+    contract = generate(ground, [Pgmig()], fills=fills)
     if contract.status is not Status.PROVEN:
         why = "; ".join([contract.reason, *(f"{one.way}: {one.why}" for one in contract.attempts)])
         raise _cannot(found.objects, f"no script that drops it later is proven ({why})")
@@ -173,9 +177,11 @@ def _loosen(
     return ran
 
 
-def _all_there(ground: Ground) -> None:
-    """The expanded schema has all that the new release knows, just as it knows it."""
-    apart = fingerprint.difference(ground.facts(EXPANDED), ground.facts(TO))
+def _all_there(ground: Ground, loosened: Sequence[str]) -> None:
+    """The expanded schema has all that the new release knows, just as it knows it, but for what is `loosened`."""
+    ground.create(_KNOWN, TO)
+    ground.load(_KNOWN, [statement(one) for one in loosened])
+    apart = fingerprint.difference(ground.facts(EXPANDED), ground.facts(_KNOWN))
     short = [one for one in apart if not one.endswith(" is too much")]
     if short:
         raise SchemaError(

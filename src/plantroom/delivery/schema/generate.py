@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from plantroom.delivery.schema import dumps, residue
+from plantroom.delivery.schema.fills import placed
 from plantroom.delivery.schema.ground import Ground, said
 from plantroom.delivery.schema.hazards import Measured
 from plantroom.delivery.schema.model import Attempt, Diff, Entry, Failure, SchemaError, Script, Statement, Status
@@ -66,8 +67,10 @@ def generate(
     engines: Sequence[Engine],
     renames: Sequence[Statement] = (),
     tell: Callable[[str], None] = lambda _: None,
+    fills: Sequence[Statement] = (),
 ) -> Diff:
-    """From the database `from` to the database `to`, both loaded. `renames` come first, where they are still due."""
+    """From the database `from` to the database `to`, both loaded. `renames` come first, where they are still due;
+    `fills` have their place in between."""
     wanted, there = ground.dump(TO), ground.dump(FROM)
     if dumps.same(there, wanted):
         begins, ends = ground.fingerprint(FROM), ground.fingerprint(TO)
@@ -89,7 +92,7 @@ def generate(
             if left:
                 attempts.append(Attempt(way, f"does not reach it: {'; '.join(left[:5])}"))
                 continue
-            proof = prove(ground, FROM, TO, Script(way, ran), wanted)
+            proof = prove(ground, FROM, TO, Script(way, placed(ran, fills)), wanted)
             if proof.why or proof.measured is None:
                 attempts.append(Attempt(way, proof.why))
                 continue

@@ -48,6 +48,8 @@ _SETTINGS = re.compile(r"SET\s+(?!CONSTRAINTS)|SELECT\s+pg_catalog\.set_config|R
 _UNKNOWN_SETTING = ("42704", "22023", "42501", "55P02")
 _ROLE = re.compile(r"CREATE\s+(ROLE|USER|GROUP)\b", re.IGNORECASE)
 _MOST_ROUNDS = 60
+_MOST_BATCHES = 1000
+"""More than there are rows of ours in any table."""
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -247,12 +249,17 @@ class Session:
             self.superuser.execute(sql.SQL(what).format(sql.Identifier(name), sql.Identifier(OWNER)))
 
     def try_on(self, connection: Connection, statement: Statement) -> Failure | None:
+        """A batch is run again until it finds nothing; in a transaction that is open, once."""
         try:
-            # For the superuser one statement and no more, by the protocol and not by how the text was split.
-            connection.execute(statement.sql.encode(), prepare=False, binary=connection is self._super)
+            for _ in range(_MOST_BATCHES):
+                # For the superuser one statement and no more, by the protocol and not by how the text was split.
+                done = connection.execute(statement.sql.encode(), prepare=False, binary=connection is self._super)
+                idle = connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+                if not (statement.batch and idle and done.rowcount):
+                    return None
         except psycopg.Error as error:
             return Failure(statement, error.sqlstate or "", str(error).strip())
-        return None
+        return Failure(statement, "", f"it still finds rows when it has run {_MOST_BATCHES} times")
 
     def _path(self) -> str:
         row = self.owner.execute("SHOW search_path").fetchone()

@@ -75,6 +75,9 @@ def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Meas
                 continue
             after = seeds.look(session.owner)
             gone, changed = seeds.lost(before, after, first)
+            if one.batch:
+                # To give values to what was added is what it is for.
+                changed = [name for name in changed if name in seeds.lost(first, after, first)[1]]
             hazards += [Hazard(HazardClass.LOSES_DATA, number, name, "its rows go") for name in gone]
             hazards += [Hazard(HazardClass.CHANGES_VALUES, number, name, "its values are others") for name in changed]
             hazards += [Hazard(HazardClass.CANNOT_BE_UNDONE, number, name, _KEPT) for name in (*gone, *changed)]
@@ -126,6 +129,9 @@ def _statement(session: Session, number: int, one: Statement) -> tuple[list[Haza
         return [_fails(number, str(error))], True
     if one.privileged:
         session.let_in()
+    if one.batch:
+        failure = session.try_on(connection, one)
+        return [*found, *([_fails(number, failure.message)] if failure else [])], failure is not None
     return found, False
 
 

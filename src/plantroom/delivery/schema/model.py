@@ -37,7 +37,8 @@ class Statement:
     """One SQL statement without its semicolon. `line`: where it began, from 1, or 0.
 
     `alone`: it cannot run inside of a transaction. `boundary`: what it made can be used only after a commit.
-    `privileged`: only a superuser may run it; found out by trying.
+    `privileged`: only a superuser may run it; found out by trying. `batch`: it takes some rows at a time, in a
+    transaction of its own each, and is run again until it finds none.
 
     What is `alone` can be left half done. `done` asks, by one boolean, whether it is there wholly; `clear` takes away
     what is there half, and nothing else. Where it is not known what became of a statement: clear, ask, and run it if it
@@ -52,6 +53,7 @@ class Statement:
     file: str = ""
     clear: str = ""
     done: str = ""
+    batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +161,8 @@ class Script:
         found: list[list[Statement]] = []
         for one in self.statements:
             last = found[-1] if found else None
-            alone = one.alone or one.privileged or not self.grouped
-            if last is None or alone or last[-1].alone or last[-1].privileged or last[-1].boundary:
+            alone = _apart(one) or not self.grouped
+            if last is None or alone or _apart(last[-1]) or last[-1].boundary:
                 found.append([one])
             else:
                 last.append(one)
@@ -172,8 +174,16 @@ class Script:
         parts = ["SET check_function_bodies = off;\n"] if self.statements else []
         for group in self.groups():
             body = "".join(f"{one.sql};\n" for one in group)
+            if group[0].batch:
+                parts.append(f"DO $batch$ BEGIN LOOP\n{body}EXIT WHEN NOT FOUND;\nCOMMIT;\nEND LOOP; END $batch$;\n")
+                continue
             parts.append(body if group[0].alone else f"BEGIN;\n{body}COMMIT;\n")
         return "\n".join(parts)
+
+
+def _apart(one: Statement) -> bool:
+    """Whether it is never in one transaction with others."""
+    return one.alone or one.privileged or one.batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ def run(session: Session, script: Script) -> Failure | None:
     """Each group as one transaction, up to the first statement that fails."""
     for group in script.groups():
         connection = session.superuser if group[0].privileged else session.owner
-        alone = group[0].alone
+        alone = group[0].alone or group[0].batch
         if not alone:
             connection.execute("BEGIN")
         for one in group:

@@ -11,6 +11,8 @@ from typing import Any
 from plantroom.delivery.schema import policy, renames, rules, sources
 from plantroom.delivery.schema.engines import Pgmig
 from plantroom.delivery.schema.expand import Halves, halves
+from plantroom.delivery.schema.fills import Fill
+from plantroom.delivery.schema.fills import read as read_fills
 from plantroom.delivery.schema.forms import TEMPORARY
 from plantroom.delivery.schema.generate import FROM, TO, by_hand, generate
 from plantroom.delivery.schema.ground import Ground
@@ -72,12 +74,12 @@ class Schemas:
             tell,
         )
 
-    def between(self, previous: str, wanted: str) -> Diff:
+    def between(self, previous: str, wanted: str, fills: Sequence[Statement] = ()) -> Diff:
         """The same for two schemas as SQL. By pgmig alone, so that the same two give the same script everywhere."""
         given = (split(previous), split(wanted))
-        return self._diff(lambda _: given, _NAMES, ("pgmig",), lambda _: None)
+        return self._diff(lambda _: given, _NAMES, ("pgmig",), lambda _: None, fills)
 
-    def in_halves(self, whole: Diff, previous: str, wanted: str) -> Halves | None:
+    def in_halves(self, whole: Diff, previous: str, wanted: str, fills: Sequence[Statement] = ()) -> Halves | None:
         """What such a script is when it drops nothing yet, and what then drops it. None when it drops nothing.
 
         Raises SchemaError PR017 for what cannot be held back.
@@ -86,7 +88,7 @@ class Schemas:
             _, ground = self._begin(stack, lambda _: None)
             for name, text, what in zip((FROM, TO), (previous, wanted), _NAMES, strict=True):
                 sources.load(ground, name, split(text), what)
-            found = halves(ground, whole)
+            found = halves(ground, whole, fills)
         if found is None:
             return None
         return replace(found, expand=_with_rules(found.expand), contract=_with_rules(found.contract))
@@ -111,6 +113,7 @@ class Schemas:
         names: tuple[str, str],
         engines: Collection[str],
         tell: Callable[[str], None],
+        fills: Sequence[Statement] = (),
     ) -> Diff:
         with ExitStack() as stack:
             scratch, ground = self._begin(stack, tell)
@@ -119,7 +122,7 @@ class Schemas:
                 tell(f"loading {what}")
                 sources.load(ground, name, statements, what)
             makers, missing = self._engines(stack, engines)
-            found = generate(ground, makers, renames.declared(wanted), tell)
+            found = generate(ground, makers, renames.declared(wanted), tell, fills)
             return replace(_with_rules(found), attempts=[*found.attempts, *missing])
 
     def prove(self, script: str, source: str, target: str, *, tell: Callable[[str], None] = lambda _: None) -> Diff:
@@ -204,17 +207,25 @@ class Migrations:
         return frozen(release, [Step(text)], "", ends)
 
     def make(
-        self, release: str, previous: str, wanted: str, allow: Collection[str], *, hold: bool
+        self,
+        release: str,
+        previous: str,
+        wanted: str,
+        allow: Collection[str],
+        *,
+        hold: bool,
+        fills: Mapping[str, str],
     ) -> tuple[Script, Mapping[str, Any], Held | None]:
         """Raises SchemaError PR007 when no script is proven, PR008 when it has hazards that are not allowed, PR009 when
-        a statement is for a superuser, PR017 when what it drops cannot be held back."""
-        found = self._schemas.between(previous, wanted)
+        a statement is for a superuser, PR017 when what it drops cannot be held back, PR018 for what is no fill."""
+        filled = read_fills([Fill(name, sql) for name, sql in fills.items()])
+        found = self._schemas.between(previous, wanted, filled)
         if found.status is Status.EQUAL:
             remedy = "Leave `generate` out of the definition"
             raise SchemaError("PR007", "the migration", value="both schemas are equal", remedy=remedy)
         remedy = "Write it by hand, as `migrate`"
         script, proof = judged(release, in_safer_form(found), allow, remedy)
-        parts = self._schemas.in_halves(found, previous, wanted) if hold else None
+        parts = self._schemas.in_halves(found, previous, wanted, filled) if hold else None
         if parts is None:
             return script, proof, None
         script, proof = judged(release, in_safer_form(parts.expand), allow, remedy)
@@ -273,13 +284,15 @@ def judged(release: str, found: Diff, allow: Collection[str], remedy: str) -> tu
 def _step(group: Sequence[Statement]) -> Step:
     if group[0].alone:
         return Step(group[0].sql, True, group[0].clear, group[0].done)
+    if group[0].batch:
+        return Step(group[0].sql, batch=True)
     return Step("".join(f"{one.sql};\n" for one in group))
 
 
 def frozen(release: str, steps: Sequence[Step], begins: str, ends: str) -> Script:
     """Functions are made before what they speak of, where the order says so."""
-    parts = [one if one.alone else replace(one, sql=f"{_BODIES}{one.sql}") for one in steps]
-    if len(parts) == 1 and not parts[0].alone:
+    parts = [one if one.alone or one.batch else replace(one, sql=f"{_BODIES}{one.sql}") for one in steps]
+    if len(parts) == 1 and not parts[0].alone and not parts[0].batch:
         return replace(Script.of(release, parts, begins, ends), steps=())
     return Script.of(release, parts, begins, ends)
 
