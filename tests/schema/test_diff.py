@@ -304,3 +304,10 @@ def test_a_release_is_read_from_its_artefact(home: Path) -> None:
     assert json.loads(run(home, "tiny@1.0", "tiny@2.0", "--json").stdout)["status"] == "equal"
     ended = run(home, "tiny@1.0", "tiny@9.0", "--json")
     assert (ended.returncode, json.loads(ended.stdout)["error"]["code"]) == (1, "PR304")
+
+
+def test_another_dialect_is_refused_by_its_name(home: Path) -> None:
+    ended = run(home, "sqlserver://host/shop", "new.sql", "--json")
+    error = json.loads(ended.stdout)["error"]
+    assert (ended.returncode, error["code"], error["value"]) == (1, "PR003", "is one of sqlserver")
+    assert "PostgreSQL" in error["limit"]

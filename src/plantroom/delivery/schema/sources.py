@@ -16,6 +16,8 @@ from plantroom.runtime.scratch import Scratch
 _DATABASE = ("postgresql://", "postgres://")
 _RELEASE = re.compile(r"[a-z][a-z0-9-]*@[^/]+|sha256:[0-9a-f]{64}")
 
+_URL = re.compile(r"([a-z][a-z0-9+.-]*)://")
+
 Released = Callable[[str], str]
 """The schema of an artefact, by `application@version` or digest, as SQL; "" when it has none."""
 
@@ -25,6 +27,14 @@ def read(scratch: Scratch, source: str, released: Released | None = None) -> lis
     that cannot be dumped; what `released` raises for an artefact that is not there."""
     if source.startswith(_DATABASE):
         return split(_dump(scratch, source))
+    if other := _URL.match(source):
+        raise SchemaError(
+            "PR003",
+            "the database",
+            value=f"is one of {other[1]}",
+            limit="scripts are made and proven for PostgreSQL",
+            remedy="Have the script made by that engine's own tools; a release may carry it as `migrate`",
+        )
     path = Path(source)
     if released is not None and _RELEASE.fullmatch(source) and not path.exists():
         text = released(source)
