@@ -205,6 +205,24 @@ async def test_what_the_caller_s_check_refuses_leaves_nothing(local: LocalPlatfo
     assert len(asked) == count
 
 
+async def test_what_a_script_makes_is_not_what_the_check_asks(local: LocalPlatform) -> None:
+    """It is the superuser who asks, in the script's own session."""
+    name = await _made(local)
+    grab = "BEGIN RAISE EXCEPTION 'run by %', current_user; END"
+    make = (
+        f"CREATE FUNCTION public.grab() RETURNS oid LANGUAGE plpgsql AS $$ {grab} $$;"
+        "CREATE {} VIEW {}.pg_policy AS SELECT public.grab() AS oid"
+    )
+    check = Check(
+        lambda _version, _role: "SELECT oid FROM pg_policy", lambda _: "", lambda answer: f"{len(answer.rows)} found"
+    )
+    for temporary, where in (("TEMP", "pg_temp"), ("", "public")):
+        evil = script("1.1", make.format(temporary, where))
+        with pytest.raises(PlatformError, match="0 found") as caught:
+            await local.databases.apply(database(name), evil, Limits(1000), check)
+        assert caught.value.code == "PR406"
+
+
 async def test_another_script_half_way_is_not_gone_on_with(local: LocalPlatform, home: Home) -> None:
     name = await _made(local)
     fails = Script.of("1.1", [Step("ALTER TABLE note ADD COLUMN first int"), Step("SELECT 1 / 0")])

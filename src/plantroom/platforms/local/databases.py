@@ -46,6 +46,9 @@ CONNECT_TIMEOUT_S = 10
 AT_ONCE = 8
 """Databases that are looked into at the same time when a pool is observed."""
 _NO_ROOM = re.compile("too many (clients|connections)|remaining connection slots")
+_CATALOG = "pg_catalog,pg_temp"
+"""The superuser's search path: nothing that an environment made in its database is run by name. Were it not named, what
+is temporary would come first (PostgreSQL, "search_path"), and a script may have made a view that is called pg_class."""
 _MARK = "plantroom environment "
 """The comment on a database begins with this; it is written last, so a database that has it is complete."""
 
@@ -78,11 +81,10 @@ class Pool:
 
     @asynccontextmanager
     async def connected(self, database: str) -> AsyncIterator[Connection]:
-        """As superuser, and with an empty search path: nothing that an environment made in its database is run by name.
-        Raises PlatformError as `signed_in` does, and PR405 for a statement that fails."""
+        """As superuser. Raises PlatformError as `signed_in` does, and PR405 for a statement that fails."""
         subject = f"database {database} in pool {self.name}"
         try:
-            async with self.signed_in(database, SUPERUSER, "") as connection:
+            async with self.signed_in(database, SUPERUSER, _CATALOG) as connection:
                 yield connection
         except psycopg.OperationalError as error:
             raise PlatformError("PR404", subject, value=str(error).strip()) from error
