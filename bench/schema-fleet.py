@@ -2,7 +2,7 @@
 
 Ours is the runner as it is: journal in each database, fingerprint before and after, state and ledger in the control
 plane; without Temporal, which a run asks for a handful of batches. The peers: bare asyncpg with the same statements and
-a row of its own; the same with the two catalogue queries; Alembic's command, on some of the databases.
+a row of its own; the same with what Plantroom asks the catalogue; Alembic's command, on some of the databases.
 
 Run from the project's root: `python -m bench.schema-fleet`."""
 
@@ -24,17 +24,17 @@ from typing import Any
 from bench.record import row, write
 from temporalio.testing import ActivityEnvironment
 
-from plantroom.delivery.schema import fingerprint, store
+from plantroom.delivery.schema import fingerprint, fleet_model, store
 from plantroom.delivery.schema.activities import Activities
 from plantroom.delivery.schema.clones import Clones
 from plantroom.delivery.schema.fleet import Fleet, seen
-from plantroom.delivery.schema.fleet_model import Run, RunState, Work
+from plantroom.delivery.schema.fleet_model import RunState, Work
 from plantroom.delivery.schema.proving import Schemas
 from plantroom.estate.changes import Status
 from plantroom.kernel.digest import sha256
 from plantroom.kernel.verdict import Refused
 from plantroom.ledger.service import Ledger
-from plantroom.platforms.contract import DatabasePoolSpec, DatabaseSpec, Limits, Script, ScriptSeen
+from plantroom.platforms.contract import DatabasePoolSpec, DatabaseSpec, Limits, Rows, Run, Script, ScriptSeen
 from plantroom.platforms.local.balancer import LocalPorts
 from plantroom.platforms.local.databases import database_name
 from plantroom.platforms.local.platform import LocalPlatform
@@ -154,7 +154,7 @@ class Grounds:
         fleet = Fleet(self.database, self.platform, releases := OneRelease(script), CLONES, clock.now)
         steps = Activities(self.database, self.ledger, self.platform, releases, fleet, CLONES, clock.now)
         work = Work("bench", "artefact", None, 0, PER_POOL, 1)
-        run = Run(label, label, "bench", "2027-01-01T00:00:00Z", None, RunState.RUNNING, "", work)
+        run = fleet_model.Run(label, label, "bench", "2027-01-01T00:00:00Z", None, RunState.RUNNING, "", work)
         databases = [(name, POOL) for name in names]
         async with self.database.transaction() as connection:
             body = {"work": work.as_data()}
@@ -173,13 +173,13 @@ class Grounds:
     async def script(self, name: str, release: str) -> Script:
         """Ours, with the fingerprints that it begins and ends at, found out on the first database."""
         spec, text = DatabaseSpec(POOL, name), ";\n".join(statements(f"ours_{release.replace('.', '_')}"))
-        begins = seen(await self.platform.databases.ask(spec, fingerprint.fleet_query))
+        begins = seen(await self.platform.databases.ask(spec, fingerprint.of_fleet))
         plain = Script(release, sha256(text.encode()), text)
         await self.platform.databases.apply(spec, plain, Limits(2000))
-        ends = seen(await self.platform.databases.ask(spec, fingerprint.fleet_query))
+        ends = seen(await self.platform.databases.ask(spec, fingerprint.of_fleet))
         return Script(release, plain.sha256, text, (), begins, ends)
 
-    def peer(self, kind: str, names: Sequence[str], who: str, *, check: str = "") -> dict[str, float]:
+    def peer(self, kind: str, names: Sequence[str], who: str, *, check: Sequence[str] = ()) -> dict[str, float]:
         cluster = self.platform.databases.pools()[0].cluster
         directory = self.home / who
         directory.mkdir()
@@ -193,7 +193,7 @@ class Grounds:
                     "statements": statements(who),
                     "release": who,
                     "connections": CONNECTIONS,
-                    "check": check,
+                    "check": list(check),
                     "directory": str(directory),
                 }
             )
@@ -227,10 +227,19 @@ def _install() -> None:
     subprocess.run([str(uv), "pip", "install", "--quiet", "--python", str(PEERS), *PACKAGES], check=True)
 
 
-def _check() -> str:
-    """Both catalogue queries' text, with the role's name to be put in."""
-    settings, _, query = fingerprint.fleet_query(18, "ROLE").partition("; WITH")
-    return ";\n".join([*settings.split("; "), f"WITH{query}"])
+async def _check(grounds: Grounds, name: str) -> list[str]:
+    """What Plantroom asks a database, one query each, with `ROLE` for the name of its role."""
+    asked: list[str] = []
+
+    async def question(version: int, role: str, run: Run) -> Rows:
+        async def noted(text: str) -> Rows:
+            asked.append(text.replace(f"'{role}'", "'ROLE'"))
+            return await run(text)
+
+        return await fingerprint.of_fleet(version, role, noted)
+
+    await grounds.platform.databases.ask(DatabaseSpec(POOL, name), question)
+    return asked
 
 
 async def measure(grounds: Grounds, count: int) -> list[dict[str, Any]]:
@@ -238,7 +247,8 @@ async def measure(grounds: Grounds, count: int) -> list[dict[str, Any]]:
     names = await grounds.grow(count)
     name, unit = f"schema-fleet-{count}", "s"
     bare = await asyncio.to_thread(grounds.peer, "asyncpg", names, f"bare_{count}")
-    checked = await asyncio.to_thread(grounds.peer, "asyncpg", names, f"checked_{count}", check=_check())
+    check = await _check(grounds, names[0])
+    checked = await asyncio.to_thread(grounds.peer, "asyncpg", names, f"checked_{count}", check=check)
     some = names[:ALEMBIC]
     alembic = await asyncio.to_thread(grounds.peer, "alembic", some, f"alembic_{count}")
     # The ones that Alembic has changed are not like the others any more.

@@ -1,6 +1,6 @@
 """The peers of the bench `schema-fleet`, each in a process and an environment without Plantroom.
 
-`asyncpg`: the same statements, bare; with a file of checks also the two catalogue queries that Plantroom asks.
+`asyncpg`: the same statements, bare; with checks also what Plantroom asks the catalogue, before and after.
 `alembic`: the same statements as a revision, by Alembic's own command, once for each database.
 """
 
@@ -28,12 +28,10 @@ async def bare(given: dict[str, Any]) -> None:
             connection = await asyncpg.connect(host=given["host"], user=given["user"], database=name)
             try:
                 async with connection.transaction():
-                    if given["check"]:
-                        await _look(connection, given["check"].replace("ROLE", name))
+                    await _look(connection, given["check"], name)
                     for statement in given["statements"]:
                         await connection.execute(statement)
-                    if given["check"]:
-                        await _look(connection, given["check"].replace("ROLE", name))
+                    await _look(connection, given["check"], name)
                     await connection.execute(RECORD, given["release"])
             finally:
                 await connection.close()
@@ -41,11 +39,9 @@ async def bare(given: dict[str, Any]) -> None:
     await asyncio.gather(*(one(name) for name in given["databases"]))
 
 
-async def _look(connection: Any, text: str) -> None:
-    *settings, query = text.split(";\n")
-    for one in settings:
-        await connection.execute(one)
-    await connection.fetch(query)
+async def _look(connection: Any, queries: list[str], role: str) -> None:
+    for one in queries:
+        await connection.fetch(one.replace("'ROLE'", f"'{role}'"))
 
 
 def alembic(given: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from tests.contract.conftest import Home
 from tests.contract.workshop import POOL, database, environment, script, superuser, until
 
 from plantroom.kernel.errors import PlatformError
-from plantroom.platforms.contract import Answer, Check, DatabaseSpec, Limits, Script, ScriptSeen, Step
+from plantroom.platforms.contract import Answer, Check, DatabaseSpec, Limits, Rows, Run, Script, ScriptSeen, Step
 from plantroom.platforms.local.databases import database_name
 from plantroom.platforms.local.platform import LocalPlatform
 
@@ -184,8 +184,12 @@ async def test_what_the_caller_s_check_refuses_leaves_nothing(local: LocalPlatfo
             asked.append(answer)
             return why
 
+        async def question(version: int, role: str, run: Run) -> Rows:
+            await run("SELECT set_config('jit', 'off', true)")
+            return await run(f"SELECT {version}, '{role}', current_setting('jit')")
+
         return Check(
-            lambda version, role: f"SET LOCAL jit = off; SELECT {version}, '{role}', current_setting('jit')",
+            question,
             lambda answer: note(answer, before),
             lambda answer: note(answer, after),
         )
@@ -213,9 +217,11 @@ async def test_what_a_script_makes_is_not_what_the_check_asks(local: LocalPlatfo
         f"CREATE FUNCTION public.grab() RETURNS oid LANGUAGE plpgsql AS $$ {grab} $$;"
         "CREATE {} VIEW {}.pg_policy AS SELECT public.grab() AS oid"
     )
-    check = Check(
-        lambda _version, _role: "SELECT oid FROM pg_policy", lambda _: "", lambda answer: f"{len(answer.rows)} found"
-    )
+
+    async def question(_version: int, _role: str, run: Run) -> Rows:
+        return await run("SELECT oid FROM pg_policy")
+
+    check = Check(question, lambda _: "", lambda answer: f"{len(answer.rows)} found")
     for temporary, where in (("TEMP", "pg_temp"), ("", "public")):
         evil = script("1.1", make.format(temporary, where))
         with pytest.raises(PlatformError, match="0 found") as caught:

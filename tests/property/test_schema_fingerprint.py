@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psycopg
@@ -25,6 +25,12 @@ PAIRS, RESTORED, CHANGES = 50, 15, 90
 SHARE = 3
 """On each of the older ones as many divided by this."""
 SEED = 20
+MORE = """
+CREATE FUNCTION leaning() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+ALTER FUNCTION leaning() DEPENDS ON EXTENSION plpgsql;
+INSERT INTO pg_seclabel SELECT oid, 'pg_proc'::regclass, 0, 'nobody', 'secret' FROM pg_proc WHERE proname = 'leaning';
+"""
+"""What pg_dump is not asked about beside every kind, or could not be."""
 EVERY_KIND = Path(__file__).parents[1] / "schema" / "every_kind.sql"
 
 
@@ -55,8 +61,23 @@ def known(ground: Ground) -> list[tuple[str, str, str, str]]:
 
 
 def facts(ground: Ground, name: str, *without: str) -> list[Fact]:
+    """By the whole query, and by what the census leaves of it: whatever the database is, both find the same."""
     with psycopg.connect(ground.url(name), autocommit=True, options=fingerprint.OPTIONS) as connection:
-        return fingerprint.facts(connection.execute(fingerprint.query(ground.version, without).encode()).fetchall())
+        there = census(connection, ground.version, *without)
+        whole, less = (
+            connection.execute(fingerprint.query(ground.version, without, None, found).encode()).fetchall()
+            for found in (None, there)
+        )
+    found = fingerprint.facts(whole)
+    assert fingerprint.facts(less) == found
+    assert fingerprint.of_rows(ground.version, less) == fingerprint.named(ground.version, found)
+    return found
+
+
+def census(connection: psycopg.Connection[tuple[bool, ...]], version: int, *without: str) -> Sequence[bool]:
+    found = connection.execute(fingerprint.census(version, without).encode()).fetchone()
+    assert found is not None
+    return found
 
 
 def loaded(ground: Ground, name: str, statements: list[Statement]) -> list[Fact]:
@@ -128,6 +149,22 @@ def test_a_change_is_seen_exactly_when_pg_dump_tells_it(ground: Ground) -> None:
     assert told > changes / 3
 
 
+@on_each
+def test_what_comes_up_in_a_plain_database_is_found_by_the_census(ground: Ground) -> None:
+    """From next to nothing, by every change: part by part comes in, and goes."""
+    order = random.Random(SEED)
+    ground.create("grown")
+    asked = set()
+    with ground.connect("grown", SUPERUSER) as connection:
+        connection.execute("CREATE TABLE one (id int PRIMARY KEY, a text); CREATE TABLE two (one int REFERENCES one)")
+        for mutation in order.sample(MUTATIONS, len(MUTATIONS)):
+            if one_that_runs(connection, mutation, order) is not None:
+                facts(ground, "grown")
+                asked.add(sum(census(connection, ground.version)))
+        connection.execute("DROP SUBSCRIPTION IF EXISTS my_subscription")
+    assert len(asked) > 10, asked
+
+
 def one_that_runs(connection: psycopg.Connection[tuple[str]], mutation: str, order: random.Random) -> str | None:
     found = [statement for (statement,) in connection.execute(mutation.encode()).fetchall()]
     order.shuffle(found)
@@ -138,6 +175,31 @@ def one_that_runs(connection: psycopg.Connection[tuple[str]], mutation: str, ord
             continue
         return statement
     return None
+
+
+@on_each
+def test_most_parts_are_not_asked_of_most_databases_and_all_of_one_with_everything(ground: Ground) -> None:
+    """Else nothing would be spared, or the sentences above would not say anything of some part."""
+    plain = (
+        "CREATE TABLE plain (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text CHECK (name <> '') UNIQUE,"
+        " other bigint REFERENCES plain); CREATE INDEX ON plain (name)"
+    )
+    loaded(ground, "plain", split(plain))
+    ground.create("everything")
+    with ground.connect("plain", SUPERUSER) as one, ground.connect("everything", SUPERUSER) as other:
+        one.execute("CREATE SCHEMA plantroom; REVOKE ALL ON SCHEMA plantroom FROM PUBLIC")
+        assert not any(census(one, ground.version, "plantroom"))
+        missing = lacking(ground.url("postgres"), EVERY_KIND.read_text())
+        for statement in (*split(EVERY_KIND.read_text()), *split(MORE)):
+            if not lacking(ground.url("postgres"), statement.sql):
+                other.execute(statement.sql.encode())
+        conditions = [part.there for part in fingerprint.parts(ground.version) if part.there]
+        found = zip(conditions, census(other, ground.version), strict=True)
+        assert all(there or (missing and "pg_extension" in condition) for condition, there in found)
+        assert {"security label on function", "function depends on extension"} <= {
+            fact.kind for fact in facts(ground, "everything")
+        }
+        other.execute("DROP SUBSCRIPTION my_subscription")
 
 
 def test_schemas_can_be_left_out(ground: Ground) -> None:

@@ -15,7 +15,7 @@ Rules for every adapter, checked by the one suite in `tests/contract/`:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -333,8 +333,11 @@ class Limits:
     """Shorter than a caller waits for a whole script, so that the statement is what is named."""
 
 
-Question = Callable[[int, str], str]
-"""The text of a query that only reads, for the major version of a server and the name of a database's role."""
+Rows = Sequence[Sequence[Any]]
+Run = Callable[[str], Awaitable[Rows]]
+"""Run one query that only reads, and give its rows."""
+Question = Callable[[int, str, Run], Awaitable[Rows]]
+"""What to find out, for the major version of a server and the name of a database's role, by however many queries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,7 +345,7 @@ class Answer:
     """`version` is the server's major version."""
 
     version: int
-    rows: Sequence[Sequence[Any]]
+    rows: Rows
 
 
 @dataclass(frozen=True, slots=True)

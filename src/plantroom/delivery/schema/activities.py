@@ -94,18 +94,18 @@ class Activities:
         pool = target.database_pool or ""
         about = (target.environment, pool, target.application, target.release)
         try:
-            answer = await self._platform.databases.ask(DatabaseSpec(pool, target.environment), fingerprint.look_query)
+            answer = await self._platform.databases.ask(DatabaseSpec(pool, target.environment), fingerprint.looked_at)
         except PlatformError as error:
             return Found(*about, "", "", "", error.value or str(error))
         recorded = fingerprint.recorded(answer.rows)
-        facts = fingerprint.facts(row for row in answer.rows if row[0] != fingerprint.RELEASE)
-        seen = fingerprint.named(answer.version, facts)
+        rows = [row for row in answer.rows if row[0] != fingerprint.RELEASE]
+        seen = fingerprint.of_rows(answer.version, rows)
         release, left = await self._releases.left_by(target.application, recorded)
         if left is None or not left.ends:
             why = f"nothing was proven of release {release}" if release else "no release was ever applied to it"
             return Found(*about, release, seen, "", why)
         if seen != left.ends:
-            apart.setdefault(f"{seen} {left.ends}", (facts, left.sql))
+            apart.setdefault(f"{seen} {left.ends}", (fingerprint.facts(rows), left.sql))
         return Found(*about, release, seen, left.ends)
 
     async def _in_words(self, facts: list[Fact], wanted: str) -> list[str]:

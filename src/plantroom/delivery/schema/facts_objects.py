@@ -7,6 +7,7 @@ pg_dump (src/bin/pg_dump/pg_dump.c): the selectDumpable… functions say what is
 
 from __future__ import annotations
 
+from plantroom.delivery.schema.facts_part import Part, made, some
 from plantroom.delivery.schema.facts_relations import options
 
 
@@ -14,11 +15,13 @@ def _not_member(catalog: str, oid: str) -> str:
     return f"NOT EXISTS (SELECT FROM members m WHERE m.classid = '{catalog}'::regclass AND m.objid = {oid})"
 
 
+_NO_ARRAY = "NOT EXISTS (SELECT FROM pg_type e WHERE e.oid = t.typelem AND e.typarray = t.oid)"
+
 TYPES = f"""
 SELECT t.*, t.oid::regtype::text AS name
 FROM pg_type t JOIN spaces n ON n.oid = t.typnamespace LEFT JOIN pg_class c ON c.oid = t.typrelid
 WHERE t.oid >= 16384 AND t.typtype <> 'm' AND (c.oid IS NULL OR c.relkind = 'c')
-  AND NOT EXISTS (SELECT FROM pg_type e WHERE e.oid = t.typelem AND e.typarray = t.oid)
+  AND {_NO_ARRAY}
   AND {_not_member("pg_type", "t.oid")}
 """
 # Neither arrays nor the row types of tables nor multiranges: they come with something else.
@@ -297,30 +300,36 @@ WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database(
 """
 
 
-def parts(version: int) -> list[str]:
+def parts(version: int) -> list[Part]:
     more = ", 'origin ' || s.suborigin, 'password ' || s.subpasswordrequired, 'run as owner ' || s.subrunasowner"
     more += ", 'failover ' || s.subfailover" if version >= 17 else ""
+    collations = _COLLATIONS.format(
+        locale="colllocale" if version >= 17 else "colliculocale",
+        rules=", 'rules ' || c.collicurules" if version >= 16 else "",
+    )
+    generated = ", 'generated columns ' || p.pubgencols::text" if version >= 18 else ""
     return [
-        _SCHEMAS,
-        _EXTENSIONS,
-        _ENUMS_AND_SHELLS,
-        _DOMAINS,
-        _COMPOSITES,
-        _RANGES,
-        _BASE_TYPES,
-        _ROUTINES,
-        _OPERATORS,
-        _CLASSES,
-        _COLLATIONS.format(
-            locale="colllocale" if version >= 17 else "colliculocale",
-            rules=", 'rules ' || c.collicurules" if version >= 16 else "",
-        ),
-        _CONVERSIONS,
-        _CASTS,
-        _TEXT_SEARCH,
-        _FOREIGN,
-        _STATISTICS,
-        _LANGUAGES,
-        _PUBLICATIONS.format(generated=", 'generated columns ' || p.pubgencols::text" if version >= 18 else ""),
-        _SUBSCRIPTIONS.format(more=more if version >= 16 else ""),
+        Part(_SCHEMAS),
+        Part(_EXTENSIONS, made("pg_extension")),
+        Part(_ENUMS_AND_SHELLS, _types("t.typtype IN ('e', 'p')")),
+        Part(_DOMAINS, _types("t.typtype = 'd'")),
+        Part(_COMPOSITES, some("pg_class WHERE relkind = 'c' AND oid >= 16384")),
+        Part(_RANGES, _types("t.typtype = 'r'")),
+        Part(_BASE_TYPES, _types(f"t.typtype = 'b' AND {_NO_ARRAY}")),
+        Part(_ROUTINES, made("pg_proc")),
+        Part(_OPERATORS, made("pg_operator")),
+        Part(_CLASSES, made("pg_opclass", "pg_opfamily")),
+        Part(collations, made("pg_collation")),
+        Part(_CONVERSIONS, made("pg_conversion")),
+        Part(_CASTS, made("pg_cast", "pg_transform")),
+        Part(_TEXT_SEARCH, made("pg_ts_config", "pg_ts_dict", "pg_ts_parser", "pg_ts_template")),
+        Part(_FOREIGN, f"{made('pg_foreign_data_wrapper')} OR {some('pg_foreign_server')}"),
+        Part(_STATISTICS, some("pg_statistic_ext")),
+        Part(_LANGUAGES, f"{made('pg_language', 'pg_am')} OR {some('pg_event_trigger')}"),
+        Part(_PUBLICATIONS.format(generated=generated), some("pg_publication")),
+        Part(_SUBSCRIPTIONS.format(more=more if version >= 16 else ""), some("pg_subscription")),
     ]
+
+
+def _types(which: str) -> str:
+    return some(f"pg_type t WHERE t.oid >= 16384 AND {which}")

@@ -8,6 +8,8 @@ flagInhAttrs, getIndexes, getConstraints, getRules, getTriggers, dumpSequence.
 
 from __future__ import annotations
 
+from plantroom.delivery.schema.facts_part import Part, made, some
+
 RELATIONS = """
 SELECT c.*, n.name || '.' || quote_ident(c.relname) AS name
 FROM pg_class c JOIN spaces n ON n.oid = c.relnamespace
@@ -186,17 +188,17 @@ SELECT NULL, NULL, NULL, 'row level security', r.name, 'enabled' FROM relations 
 """
 
 
-def parts(version: int) -> list[str]:
+def parts(version: int) -> list[Part]:
     columns = _COLUMNS.format(not_null=_NOT_NULL if version < 18 else "", options=options("a.attfdwoptions"))
     return [
-        _TABLES,
-        columns,
-        _CONSTRAINTS,
-        _INDEXES,
-        _ATTACHED,
-        _SEQUENCES,
-        _RULES,
-        _TRIGGERS,
-        _POLICIES,
-        _SECURED,
+        Part(_TABLES),
+        Part(columns),
+        Part(_CONSTRAINTS),
+        Part(_INDEXES),
+        Part(_ATTACHED, some("pg_inherits")),
+        Part(_SEQUENCES),
+        Part(_RULES, made("pg_rewrite")),
+        Part(_TRIGGERS, some("pg_trigger WHERE NOT tgisinternal OR tgparentid <> 0")),
+        Part(_POLICIES, some("pg_policy")),
+        Part(_SECURED, some("pg_class WHERE relrowsecurity")),
     ]

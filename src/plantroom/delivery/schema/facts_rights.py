@@ -7,6 +7,8 @@ so of objects of pg_catalog and of members of extensions too (pg_dump.c: dumpACL
 
 from __future__ import annotations
 
+from plantroom.delivery.schema.facts_part import Part, some
+
 _HOLDERS = """
   SELECT 'pg_class'::regclass AS catalog, oid, 0 AS sub, relacl AS acl, relnamespace AS space, relowner AS owner,
     CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char" AS kind
@@ -50,22 +52,25 @@ _SAID = f"""
                  WHERE a.item::text <> ALL (h.base::text[])))
 """
 
+_APART = f"""(
+  SELECT * FROM (
+    SELECT h.catalog, h.oid, h.sub, h.owner, coalesce(h.acl, s.standard) AS acl,
+      CASE WHEN h.catalog = 'pg_namespace'::regclass AND n.name = 'public'
+        THEN s.standard || makeaclitem(0, h.owner, 'USAGE', false)
+        ELSE coalesce(i.initprivs, s.standard) END AS base
+    FROM ({_HOLDERS}) h
+    LEFT JOIN pg_init_privs i ON i.classoid = h.catalog AND i.objoid = h.oid AND i.objsubid = h.sub
+    LEFT JOIN spaces n ON n.oid = h.space
+    CROSS JOIN LATERAL (SELECT acldefault(h.kind, h.owner) AS standard) s
+    WHERE h.space IS NULL OR h.space = 'pg_catalog'::regnamespace OR n.oid IS NOT NULL
+  ) h WHERE h.acl IS DISTINCT FROM h.base
+) h"""
+# What initdb gave for the schema public does not count: pg_dump takes what PostgreSQL 15 gives.
+
 _PRIVILEGES = f"""
 SELECT w.type || ' privileges', w.identity, {_SAID}
-FROM (
-  SELECT h.catalog, h.oid, h.sub, h.owner, coalesce(h.acl, s.standard) AS acl,
-    CASE WHEN h.catalog = 'pg_namespace'::regclass AND n.name = 'public'
-      THEN s.standard || makeaclitem(0, h.owner, 'USAGE', false)
-      ELSE coalesce(i.initprivs, s.standard) END AS base
-  FROM ({_HOLDERS}) h
-  LEFT JOIN pg_init_privs i ON i.classoid = h.catalog AND i.objoid = h.oid AND i.objsubid = h.sub
-  LEFT JOIN spaces n ON n.oid = h.space
-  CROSS JOIN LATERAL (SELECT acldefault(h.kind, h.owner) AS standard) s
-  WHERE (h.acl IS DISTINCT FROM i.initprivs OR h.catalog = 'pg_namespace'::regclass AND n.name = 'public')
-    AND (h.space IS NULL OR h.space = 'pg_catalog'::regnamespace OR n.oid IS NOT NULL)
-) h CROSS JOIN LATERAL pg_identify_object(h.catalog, h.oid, h.sub) w
+FROM {_APART} CROSS JOIN LATERAL pg_identify_object(h.catalog, h.oid, h.sub) w
 """
-# What initdb gave for the schema public does not count: pg_dump takes what PostgreSQL 15 gives.
 
 _DEFAULTS = f"""
 SELECT 'default privileges',
@@ -81,4 +86,33 @@ FROM (
 ) h
 """
 
-PARTS = (_PRIVILEGES, _DEFAULTS)
+_ANY_APART = """(
+  SELECT 'pg_class'::regclass AS catalog, oid, 0 AS sub, relacl AS acl FROM pg_class
+  WHERE relacl IS NOT NULL AND relnamespace IS DISTINCT FROM to_regnamespace('information_schema')
+  UNION ALL
+  SELECT 'pg_class'::regclass, attrelid, attnum, attacl FROM pg_attribute WHERE attacl IS NOT NULL
+  UNION ALL
+  SELECT 'pg_proc'::regclass, oid, 0, proacl FROM pg_proc WHERE proacl IS NOT NULL
+  UNION ALL
+  SELECT 'pg_type'::regclass, oid, 0, typacl FROM pg_type WHERE typacl IS NOT NULL
+  UNION ALL
+  SELECT 'pg_language'::regclass, oid, 0, lanacl FROM pg_language
+  UNION ALL
+  SELECT 'pg_foreign_data_wrapper'::regclass, oid, 0, fdwacl FROM pg_foreign_data_wrapper
+  UNION ALL
+  SELECT 'pg_foreign_server'::regclass, oid, 0, srvacl FROM pg_foreign_server
+  ) h LEFT JOIN pg_init_privs i ON i.classoid = h.catalog AND i.objoid = h.oid AND i.objsubid = h.sub
+  WHERE h.acl IS DISTINCT FROM i.initprivs"""
+
+_ANY_SCHEMA_APART = """pg_namespace s LEFT JOIN spaces n ON n.oid = s.oid
+  LEFT JOIN pg_init_privs i ON i.classoid = 'pg_namespace'::regclass AND i.objoid = s.oid
+  WHERE (n.oid IS NOT NULL OR s.nspname = 'pg_catalog') AND s.nspacl IS DISTINCT FROM CASE WHEN n.name = 'public'
+    THEN acldefault('n', s.nspowner) || makeaclitem(0, s.nspowner, 'USAGE', false) ELSE i.initprivs END"""
+# The same with less: what has other privileges than initdb or its extension gave it, or any at all where they gave
+# none. Whose it is, and what it has by itself, is not looked up.
+
+PARTS = (
+    Part(_PRIVILEGES, f"{some(_ANY_APART)} OR {some(_ANY_SCHEMA_APART)}"),
+    Part(_DEFAULTS, some("pg_default_acl")),
+)
+"""To be asked where the query's `spaces` are, as are their conditions."""

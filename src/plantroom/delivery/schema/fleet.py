@@ -93,7 +93,7 @@ class Fleet:
             accepted = await store.accepted(connection, spec.environment)
         if not any(instead == script.begins for _, instead in accepted):
             return script
-        answer = await self._platform.databases.ask(spec, fingerprint.fleet_query)
+        answer = await self._platform.databases.ask(spec, fingerprint.of_fleet)
         begins = seen(answer)
         if (begins, script.begins) not in accepted:
             return script
@@ -147,7 +147,7 @@ def check(script: Script) -> Check | None:
             return ""
         return f"it would end as {short(here)} and not, as it was proven, as {short(script.ends)}"
 
-    return Check(fingerprint.fleet_query, before, after)
+    return Check(fingerprint.of_fleet, before, after)
 
 
 def short(named: str) -> str:
@@ -156,7 +156,7 @@ def short(named: str) -> str:
 
 
 def seen(answer: Answer) -> str:
-    return fingerprint.named(answer.version, fingerprint.facts(answer.rows))
+    return fingerprint.of_rows(answer.version, answer.rows)
 
 
 def _version(named: str) -> str:

@@ -19,7 +19,7 @@ import psycopg
 from psycopg import AsyncConnection, sql
 
 from plantroom.kernel.errors import PlatformError
-from plantroom.platforms.contract import OUTSIDE, Answer, Check, Limits, Question, Script, Step
+from plantroom.platforms.contract import OUTSIDE, Answer, Check, Limits, Question, Rows, Script, Step
 
 Connection = AsyncConnection[tuple[Any, ...]]
 SignIn = Callable[[], AbstractAsyncContextManager[Connection]]
@@ -105,15 +105,18 @@ async def apply_script(
 
 
 async def ask(connection: Connection, question: Question, role: str) -> Answer:
-    """What the question finds; nothing that it sets stays."""
-    version = connection.info.server_version // 10000
-    rows: list[tuple[Any, ...]] = []
+    """What the question finds; nothing that it sets stays. Of one moment, unless it is asked in a transaction that has
+    begun: then each of its queries has its own."""
+
+    async def run(text: str) -> Rows:
+        return await (await connection.execute(text.encode())).fetchall()
+
+    alone = connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
     async with connection.transaction(force_rollback=True):
-        cursor = await connection.execute(question(version, role).encode())
-        while cursor.nextset():
-            pass
-        rows = await cursor.fetchall()
-    return Answer(version, rows)
+        if alone:
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        version = connection.info.server_version // 10000
+        return Answer(version, await question(version, role, run))
 
 
 class _One:
