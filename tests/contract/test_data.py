@@ -10,7 +10,16 @@ import pytest
 from tests.contract.workshop import POOL, database, environment, script, spoil
 
 from plantroom.kernel.errors import PlatformError
-from plantroom.platforms.contract import DatabasePoolSpec, DatabaseSeen, DatabaseSpec, Limits, Platform, ScriptSeen
+from plantroom.platforms.contract import (
+    DatabasePoolSpec,
+    DatabaseSeen,
+    DatabaseSpec,
+    Limits,
+    Platform,
+    Rows,
+    Run,
+    ScriptSeen,
+)
 
 
 async def _scripts(platform: Platform, name: str) -> tuple[ScriptSeen, ...] | None:
@@ -65,6 +74,26 @@ async def test_one_database_says_which_scripts_it_has(platform: Platform) -> Non
     await platform.databases.apply(database(name), one, Limits(1000))
     assert tuple(await platform.databases.scripts(database(name))) == await _scripts(platform, name)
     assert [seen.sha256 for seen in await platform.databases.scripts(database(name))] == [one.sha256]
+
+
+async def test_by_one_connection_it_is_the_same(platform: Platform) -> None:
+    name = environment()
+    with pytest.raises(PlatformError) as caught:
+        async with platform.databases.enter(database(name)):
+            pass
+    assert caught.value.code == "PR401"
+    await platform.databases.create(database(name))
+    one = script("1.0", "CREATE TABLE notes (id int)")
+    async with platform.databases.enter(database(name)) as inside:
+        assert list(await inside.scripts()) == []
+        assert await inside.apply(one, Limits(1000))
+        assert not await inside.apply(one, Limits(1000))
+        assert await inside.scripts() == await platform.databases.scripts(database(name))
+
+        async def question(_version: int, _role: str, run: Run) -> Rows:
+            return await run("SELECT 'script', release, sha256 FROM plantroom.script")
+
+        assert list((await inside.ask(question)).rows) == [("script", "1.0", one.sha256)]
 
 
 async def test_a_database_needs_its_pool(platform: Platform) -> None:

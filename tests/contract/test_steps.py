@@ -229,6 +229,25 @@ async def test_what_a_script_makes_is_not_what_the_check_asks(local: LocalPlatfo
         assert caught.value.code == "PR406"
 
 
+async def test_one_script_leaves_nothing_of_its_session_to_the_next(local: LocalPlatform) -> None:
+    name = await _made(local)
+    leaves = (
+        "CREATE TEMP TABLE left_over (a int); SET bytea_output = 'escape'; PREPARE left_over AS SELECT 1;"
+        "SELECT pg_advisory_lock(1)"
+    )
+    finds = (
+        "INSERT INTO ran SELECT (SELECT count(*) FROM pg_prepared_statements)"
+        " + (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 1 AND pid = pg_backend_pid())"
+        " + (SELECT count(*) FROM pg_settings WHERE name = 'bytea_output' AND setting = 'escape')"
+        " + CASE WHEN to_regclass('pg_temp.left_over') IS NULL THEN 0 ELSE 1 END"
+    )
+    async with local.databases.enter(database(name)) as inside:
+        assert await inside.apply(script("1.1", leaves), Limits(1000))
+        assert await inside.apply(script("1.2", finds), Limits(1000))
+        assert [seen.release for seen in await inside.scripts()] == ["1.0", "1.1", "1.2"]
+    assert _seen(local, name)[0] == [0]
+
+
 async def test_another_script_half_way_is_not_gone_on_with(local: LocalPlatform, home: Home) -> None:
     name = await _made(local)
     fails = Script.of("1.1", [Step("ALTER TABLE note ADD COLUMN first int"), Step("SELECT 1 / 0")])

@@ -16,6 +16,7 @@ Rules for every adapter, checked by the one suite in `tests/contract/`:
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -375,6 +376,14 @@ class DatabaseSeen:
     wrong: tuple[str, ...] = ()
 
 
+class Inside(Protocol):
+    """One environment's database, for as long as one connection to it is held: `Databases.enter`."""
+
+    async def scripts(self) -> Sequence[ScriptSeen]: ...
+    async def apply(self, script: Script, limits: Limits, check: Check | None = None) -> bool: ...
+    async def ask(self, question: Question) -> Answer: ...
+
+
 class Databases(Protocol):
     async def observe_pools(self) -> Sequence[DatabasePoolSeen]: ...
 
@@ -402,6 +411,10 @@ class Databases(Protocol):
     async def ask(self, spec: DatabaseSpec, question: Question) -> Answer:
         """What a query finds, that only reads. PR401 when the database is not there, PR404 when its pool does not
         answer."""
+
+    def enter(self, spec: DatabaseSpec) -> AbstractAsyncContextManager[Inside]:
+        """`scripts`, `apply` and `ask` of one database, one after the other and by one connection, which is most of
+        what a look at it costs. PR401, PR403 and PR404 as they have them."""
 
     async def schema(self, spec: DatabaseSpec) -> str:
         """A dump of the schema alone, as text; whatever belongs to its role has no owner in it."""

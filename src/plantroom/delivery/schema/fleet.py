@@ -23,6 +23,7 @@ from plantroom.platforms.contract import (
     Answer,
     Check,
     DatabaseSpec,
+    Inside,
     Limits,
     Platform,
     Script,
@@ -56,17 +57,18 @@ class Fleet:
         Raises PlatformError PR403 and PR404 when it is worth trying again, PR405 when a script fails or none leads to
         the release, PR406 when the database is not what the script was proven on, or would not end as it was proven.
         """
-        recorded = list(await self._platform.databases.scripts(spec))
-        due = await self._due(spec, artefact, recorded)
-        if isinstance(due, Refused):
-            raise PlatformError("PR405", f"the database of {spec.environment}", value=due.reason)
-        ran = []
-        for script in due:
-            here = await self._as_it_is_here(spec, artefact, script, recorded)
-            if await self.run(spec, here, limits):
-                ran.append({"release": script.release, "sha256": script.sha256, "steps": len(script.parts)})
-            recorded.append(ScriptSeen(script.release, script.sha256))
-        return ran
+        async with self._platform.databases.enter(spec) as inside:
+            recorded = list(await inside.scripts())
+            due = await self._due(spec, artefact, recorded)
+            if isinstance(due, Refused):
+                raise PlatformError("PR405", f"the database of {spec.environment}", value=due.reason)
+            ran = []
+            for script in due:
+                here = await self._as_it_is_here(spec, inside, artefact, script, recorded)
+                if await inside.apply(here, limits, check(here)):
+                    ran.append({"release": script.release, "sha256": script.sha256, "steps": len(script.parts)})
+                recorded.append(ScriptSeen(script.release, script.sha256))
+            return ran
 
     async def _due(
         self, spec: DatabaseSpec, artefact: str, recorded: Sequence[ScriptSeen]
@@ -84,7 +86,7 @@ class Fleet:
         return await self._platform.databases.apply(spec, script, limits, check(script))
 
     async def _as_it_is_here(
-        self, spec: DatabaseSpec, artefact: str, script: Script, recorded: Sequence[ScriptSeen]
+        self, spec: DatabaseSpec, inside: Inside, artefact: str, script: Script, recorded: Sequence[ScriptSeen]
     ) -> Script:
         """The script with the fingerprints that it has for this database."""
         if not script.begins:
@@ -93,7 +95,7 @@ class Fleet:
             accepted = await store.accepted(connection, spec.environment)
         if not any(instead == script.begins for _, instead in accepted):
             return script
-        answer = await self._platform.databases.ask(spec, fingerprint.of_fleet)
+        answer = await inside.ask(fingerprint.of_fleet)
         begins = seen(answer)
         if (begins, script.begins) not in accepted:
             return script

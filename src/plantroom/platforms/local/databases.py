@@ -10,8 +10,8 @@ import asyncio
 import hashlib
 import os
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -81,15 +81,51 @@ class Pool:
 
     @asynccontextmanager
     async def connected(self, database: str) -> AsyncIterator[Connection]:
-        """As superuser. Raises PlatformError as `signed_in` does, and PR405 for a statement that fails."""
-        subject = f"database {database} in pool {self.name}"
-        try:
+        """As superuser. Raises PlatformError as `signed_in` does, and as `told`."""
+        with self.told(database):
             async with self.signed_in(database, SUPERUSER, _CATALOG) as connection:
                 yield connection
+
+    @contextmanager
+    def told(self, database: str) -> Iterator[None]:
+        """PlatformError PR404 for a connection that is lost, PR405 for a statement that fails."""
+        subject = f"database {database} in pool {self.name}"
+        try:
+            yield
         except psycopg.OperationalError as error:
             raise PlatformError("PR404", subject, value=str(error).strip()) from error
         except psycopg.Error as error:
             raise PlatformError("PR405", subject, value=str(error).strip()) from error
+
+
+class LocalInside:
+    """The contract's Inside. Only what it does itself is told as the pool's failure, and not what a caller does between
+    two of its calls."""
+
+    def __init__(self, pool: Pool, spec: DatabaseSpec, connection: Connection) -> None:
+        self._pool = pool
+        self._environment = spec.environment
+        self._name = database_name(spec.environment)
+        self._connection = connection
+
+    async def scripts(self) -> Sequence[ScriptSeen]:
+        with self._pool.told(self._name):
+            return await _recorded(self._connection)
+
+    async def apply(self, script: Script, limits: Limits, check: Check | None = None) -> bool:
+        if sha256(script.sql.encode()) != script.sha256.removeprefix("sha256:"):
+            raise PlatformError(
+                "PR405", f"script of {script.release}", value="does not have the hash that it is declared with"
+            )
+        as_role = partial(self._pool.signed_in, self._name, self._name, "public")
+        with self._pool.told(self._name):
+            # Of the script before: settings, temporary tables, locks.
+            await self._connection.execute("DISCARD ALL")
+            return await apply_script(self._connection, as_role, self._environment, self._name, script, limits, check)
+
+    async def ask(self, question: Question) -> Answer:
+        with self._pool.told(self._name):
+            return await ask(self._connection, question, self._name)
 
 
 class LocalDatabases:
@@ -134,9 +170,15 @@ class LocalDatabases:
         parts = await asyncio.gather(*(self._in(pool) for pool in self.pools() if pool.cluster.alive()))
         return sorted((seen for part in parts for seen in part), key=lambda seen: (seen.pool, seen.environment))
 
+    @asynccontextmanager
+    async def enter(self, spec: DatabaseSpec) -> AsyncIterator[LocalInside]:
+        pool = self._pool(spec.pool)
+        async with pool.signed_in(database_name(spec.environment), SUPERUSER, _CATALOG) as connection:
+            yield LocalInside(pool, spec, connection)
+
     async def scripts(self, spec: DatabaseSpec) -> Sequence[ScriptSeen]:
-        async with self._pool(spec.pool).connected(database_name(spec.environment)) as inside:
-            return await _recorded(inside)
+        async with self.enter(spec) as inside:
+            return await inside.scripts()
 
     async def create(self, spec: DatabaseSpec) -> None:
         pool, name = self._pool(spec.pool), database_name(spec.environment)
@@ -165,19 +207,12 @@ class LocalDatabases:
                 await inside.execute(mark)
 
     async def apply(self, spec: DatabaseSpec, script: Script, limits: Limits, check: Check | None = None) -> bool:
-        if sha256(script.sql.encode()) != script.sha256.removeprefix("sha256:"):
-            raise PlatformError(
-                "PR405", f"script of {script.release}", value="does not have the hash that it is declared with"
-            )
-        pool, name = self._pool(spec.pool), database_name(spec.environment)
-        as_role = partial(pool.signed_in, name, name, "public")
-        async with pool.connected(name) as connection:
-            return await apply_script(connection, as_role, spec.environment, name, script, limits, check)
+        async with self.enter(spec) as inside:
+            return await inside.apply(script, limits, check)
 
     async def ask(self, spec: DatabaseSpec, question: Question) -> Answer:
-        name = database_name(spec.environment)
-        async with self._pool(spec.pool).connected(name) as connection:
-            return await ask(connection, question, name)
+        async with self.enter(spec) as inside:
+            return await inside.ask(question)
 
     async def schema(self, spec: DatabaseSpec) -> str:
         return await self._dump(spec, "--schema-only", "--no-owner", "--exclude-schema=plantroom")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,6 +115,11 @@ class SimDatabases:
     async def ask(self, spec: DatabaseSpec, _: Question) -> Answer:
         return _answer(self._database(spec))
 
+    @asynccontextmanager
+    async def enter(self, spec: DatabaseSpec) -> AsyncIterator[SimInside]:
+        self._database(spec)
+        yield SimInside(self, spec)
+
     async def schema(self, spec: DatabaseSpec) -> str:
         return "".join(f"-- {seen.release}\n" for seen in self._database(spec))
 
@@ -150,6 +156,23 @@ class SimDatabases:
         if recorded is None:
             raise PlatformError("PR401", f"database of {spec.environment}", value="is not there")
         return recorded
+
+
+class SimInside:
+    """The contract's Inside."""
+
+    def __init__(self, databases: SimDatabases, spec: DatabaseSpec) -> None:
+        self._databases = databases
+        self._spec = spec
+
+    async def scripts(self) -> Sequence[ScriptSeen]:
+        return await self._databases.scripts(self._spec)
+
+    async def apply(self, script: Script, limits: Limits, check: Check | None = None) -> bool:
+        return await self._databases.apply(self._spec, script, limits, check)
+
+    async def ask(self, question: Question) -> Answer:
+        return await self._databases.ask(self._spec, question)
 
 
 def _answer(recorded: Sequence[ScriptSeen]) -> Answer:
