@@ -166,3 +166,12 @@ async def test_a_file_store_is_made_archived_and_removed(platform: Platform, tmp
     with pytest.raises(PlatformError) as caught:
         await platform.files.archive(name, tmp_path / "again.tar")
     assert caught.value.code == "PR401"
+
+
+async def test_a_pool_tells_how_much_room_it_has(platform: Platform) -> None:
+    name = environment()
+    await platform.databases.create(database(name))
+    load = await platform.databases.load(POOL)
+    assert (load.active, 0 <= load.connections < load.most) == (0, True)
+    with pytest.raises(PlatformError, match="PR404"):
+        await platform.databases.load("nosuch")

@@ -15,7 +15,7 @@ from plantroom.estate.changes import Status
 from plantroom.estate.model import Management
 from plantroom.kernel.errors import PlatformError
 from plantroom.ledger.service import Ledger
-from plantroom.platforms.contract import DatabaseSpec, Script, Step
+from plantroom.platforms.contract import DatabaseSpec, PoolLoad, Script, Step
 from plantroom.rollout import store as rollout_store
 from plantroom.rollout.model import Target
 from plantroom.runtime import clock
@@ -30,7 +30,11 @@ class Brought:
 
     def __init__(self, **meanwhile: Any) -> None:
         self.turns: list[str] = []
+        self.loads: list[PoolLoad] = []
         self._meanwhile = meanwhile
+
+    async def load(self, _pool: str) -> PoolLoad:
+        return self.loads.pop(0) if self.loads else PoolLoad(0, 0, 100)
 
     async def run(self, spec: DatabaseSpec, _script: Script, _limits: object) -> bool:
         client = spec.environment.partition("/")[0]
@@ -172,3 +176,36 @@ def test_places_are_those_of_who_is_aboard() -> None:
         return [(one.environment, one.place) for one in fleet_policy.aboard(targets)]
 
     assert here(["left", "done", "waiting"]) == [("c1", 0), ("c2", 1)]
+
+
+@pytest.mark.parametrize(
+    ("load", "open_"),
+    [
+        (PoolLoad(0, 4, 100), 4),
+        (PoolLoad(1, 10, 100), 3),
+        (PoolLoad(9, 30, 100), 1),
+        (PoolLoad(0, 85, 100), 2),
+        (PoolLoad(0, 89, 100), 0),
+        (None, 1),
+    ],
+)
+def test_a_run_takes_what_the_clients_of_a_pool_leave_over(load: PoolLoad | None, open_: int) -> None:
+    assert fleet_policy.slots(4, load) == open_
+
+
+async def test_nothing_begins_while_a_pool_has_hardly_a_connection_left(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activities, "_ASK_EVERY_S", 0.01)
+    made = Runs(database, tmp_path)
+    await made.begin()
+    fleet = Brought()
+    fleet.loads = [PoolLoad(0, 100, 100)] * 3
+    await made.batch(fleet)
+    assert fleet.turns == ["alder"]
+    assert fleet.loads == []
+    monkeypatch.setattr(activities, "PATIENCE_S", 0.05)
+    fleet.loads = [PoolLoad(0, 100, 100)] * 10_000
+    await made.batch(fleet)
+    assert fleet.turns == list(FLEET)
+    assert fleet.loads, "it has waited for room for ever"

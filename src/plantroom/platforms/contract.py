@@ -259,6 +259,15 @@ class DatabasePoolSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolLoad:
+    """Who is in a pool now. `connections` of at most `most`; `active`: those of clients that run a statement."""
+
+    active: int
+    connections: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class DatabaseSpec:
     pool: str
     environment: str
@@ -389,6 +398,9 @@ class Databases(Protocol):
 
     async def create_pool(self, spec: DatabasePoolSpec) -> DatabasePoolSeen:
         """Make the engine and start it; one that exists but is stopped is started."""
+
+    async def load(self, pool: str) -> PoolLoad:
+        """PR404 when the pool does not answer."""
 
     async def observe(self) -> Sequence[DatabaseSeen]:
         """Every environment's database in every pool that can be reached."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from temporalio import activity
@@ -23,7 +25,7 @@ from plantroom.kernel.digest import digest
 from plantroom.kernel.errors import TRIED_AGAIN, PlantroomError, PlatformError
 from plantroom.ledger.model import Draft, Phase
 from plantroom.ledger.service import Ledger
-from plantroom.platforms.contract import OUTSIDE, DatabaseSpec, Limits, Platform
+from plantroom.platforms.contract import OUTSIDE, DatabaseSpec, Limits, Platform, PoolLoad
 from plantroom.rollout import store as rollout_store
 from plantroom.rollout.model import Target
 from plantroom.runtime.clock import Clock, stamp
@@ -37,6 +39,8 @@ BATCH = 200
 PATIENCE_S = 120.0
 """How long a database is tried again that is locked, or does not answer, before it counts as failed."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
+_ASK_EVERY_S, _LOOK_S = 1.0, 0.05
+"""A pool is asked for its load, and its slots are looked at, this often."""
 _TELL_EVERY_S = 1.0
 """What has ended is written down this often, all at once."""
 _MOST_LINES = 200
@@ -192,15 +196,16 @@ class Activities:
             return steps.Batch(left, _too_many(run, failed))
 
     async def _all(self, round_: _Round) -> None:
-        slots = {one.pool: asyncio.Semaphore(round_.run.work.per_pool) for one in round_.targets}
+        per_pool = round_.run.work.per_pool
+        slots = {one.pool: _Slots(partial(self._fleet.load, one.pool), per_pool) for one in round_.targets}
         await asyncio.gather(*(self._patiently(round_, target, slots[target.pool]) for target in round_.targets))
 
-    async def _patiently(self, round_: _Round, target: RunTarget, slot: asyncio.Semaphore) -> None:
+    async def _patiently(self, round_: _Round, target: RunTarget, slots: _Slots) -> None:
         """Tried again while it is locked or does not answer; others have the slot meanwhile. Whether it may be changed
         is asked each time: an apply may have said otherwise since."""
         pause, ends = _FIRST_PAUSE_S, 0.0
         while True:
-            async with slot:
+            async with slots.one():
                 if round_.failed >= round_.run.work.stop_at:
                     return
                 ends = ends or time.monotonic() + PATIENCE_S
@@ -289,6 +294,50 @@ class Activities:
             if run is None:
                 raise ApplicationError(f"no run {name} was ever asked for", non_retryable=True)
             return run, await store.targets(connection, name)
+
+
+class _Slots:
+    """How many databases of a pool are worked on at once, with what goes on in the pool in view."""
+
+    def __init__(self, ask: Callable[[], Awaitable[PoolLoad]], per_pool: int) -> None:
+        self._ask = ask
+        self._per_pool = per_pool
+        self._taken = 0
+        self._open = 0
+        self._asked = -_ASK_EVERY_S
+        self._shut: float | None = None
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        async with self._turn:
+            # What goes on in the pool tells nobody when it is over, so it is looked at again.
+            while self._taken >= await self._now_open():  # noqa: ASYNC110
+                await asyncio.sleep(_LOOK_S)
+            self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
+
+    async def _now_open(self) -> int:
+        if time.monotonic() - self._asked >= _ASK_EVERY_S:
+            try:
+                load = await self._ask()
+            except PlatformError:
+                # Whoever begins there will be told.
+                self._open = fleet_policy.slots(self._per_pool, None)
+            else:
+                # What the run itself has in it stands in nobody's way.
+                own = fleet_policy.CONNECTIONS * self._taken
+                load = replace(load, connections=max(0, load.connections - own))
+                self._open = fleet_policy.slots(self._per_pool, load)
+            self._asked = time.monotonic()
+            self._shut = None if self._open else self._shut or self._asked
+        if self._shut is not None and time.monotonic() - self._shut > PATIENCE_S:
+            # Whoever begins now fails by what is the matter, and does not wait for ever.
+            return 1
+        return self._open
 
 
 @dataclass(slots=True)

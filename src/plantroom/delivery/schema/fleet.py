@@ -26,6 +26,7 @@ from plantroom.platforms.contract import (
     Inside,
     Limits,
     Platform,
+    PoolLoad,
     Script,
     ScriptSeen,
 )
@@ -50,6 +51,10 @@ class Fleet:
         self._proving = asyncio.Lock()
         self._proven: dict[tuple[str, str], str] = {}
         """Where a script ends, by the fingerprint that it begins at and its hash."""
+
+    async def load(self, pool: str) -> PoolLoad:
+        """Raises PlatformError PR404 when it does not answer."""
+        return await self._platform.databases.load(pool)
 
     async def bring(self, spec: DatabaseSpec, artefact: str, limits: Limits) -> list[dict[str, Any]]:
         """Run each script that the release needs and the database does not have; what ran now.

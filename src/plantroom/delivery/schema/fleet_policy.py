@@ -8,8 +8,12 @@ from dataclasses import replace
 from plantroom.delivery.schema.fleet_model import LEFT, Found, Group, Look, RunTarget, Standing
 from plantroom.estate.changes import Status
 from plantroom.estate.model import Management
+from plantroom.platforms.contract import PoolLoad
 from plantroom.rollout import policy as rollout_policy
 from plantroom.rollout.model import Target
+
+CONNECTIONS = 2
+"""That one script may need: its own, and one for what runs outside of a transaction."""
 
 Accepted = Mapping[tuple[str, str], Collection[str]]
 """By fingerprint and the one that was expected instead, the environments that may have it."""
@@ -68,6 +72,16 @@ def aboard(targets: Sequence[RunTarget]) -> list[RunTarget]:
     """Those that have not left, with their places among each other: where a canary has left, the next one is it."""
     here = [one for one in targets if one.state != LEFT]
     return [replace(one, place=place) for place, one in enumerate(here)]
+
+
+def slots(per_pool: int, load: PoolLoad | None) -> int:
+    """How many databases of a pool are worked on at once: what its clients leave over of `per_pool`, and of its
+    connections, of which a tenth stays free. One goes on, however busy they are; none where there is no room. None: it
+    is not known."""
+    if load is None:
+        return 1
+    room = (load.most - load.connections - load.most // 10) // CONNECTIONS
+    return min(max(1, per_pool - load.active), max(0, room))
 
 
 def next_batch(places: Sequence[tuple[int, str]], canaries: int, most: int) -> list[str]:

@@ -29,6 +29,7 @@ from plantroom.platforms.contract import (
     DatabaseSeen,
     DatabaseSpec,
     Limits,
+    PoolLoad,
     Question,
     Script,
     ScriptSeen,
@@ -49,6 +50,11 @@ _NO_ROOM = re.compile("too many (clients|connections)|remaining connection slots
 _CATALOG = "pg_catalog,pg_temp"
 """The superuser's search path: nothing that an environment made in its database is run by name. Were it not named, what
 is temporary would come first (PostgreSQL, "search_path"), and a script may have made a view that is called pg_class."""
+_LOAD = """
+    SELECT count(*) FILTER (WHERE state = 'active' AND usename <> %s), count(*),
+        pg_catalog.current_setting('max_connections')::int
+    FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend'
+"""
 _MARK = "plantroom environment "
 """The comment on a database begins with this; it is written last, so a database that has it is complete."""
 
@@ -148,6 +154,12 @@ class LocalDatabases:
             for pool, declared in found
             if declared is not None
         ]
+
+    async def load(self, pool: str) -> PoolLoad:
+        async with Pool(self._root / pool, self._run).connected("postgres") as connection:
+            row = await (await connection.execute(_LOAD, (SUPERUSER,))).fetchone()
+        assert row is not None
+        return PoolLoad(*row)
 
     async def create_pool(self, spec: DatabasePoolSpec) -> DatabasePoolSeen:
         pool = Pool(self._root / spec.name, self._run)

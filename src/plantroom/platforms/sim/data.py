@@ -19,6 +19,7 @@ from plantroom.platforms.contract import (
     DatabaseSeen,
     DatabaseSpec,
     Limits,
+    PoolLoad,
     Question,
     Script,
     ScriptSeen,
@@ -42,7 +43,7 @@ class Pool:
 
 class SimDatabases:
     """The contract's Databases. In a database whose environment is in `locked`, a script waits too long for a lock.
-    `wrong` says by environment what somebody changed by hand."""
+    `wrong` says by environment what somebody changed by hand, `loads` by pool who is in it."""
 
     def __init__(self, effects: Effects, failing: Failing) -> None:
         self._effects = effects
@@ -50,9 +51,16 @@ class SimDatabases:
         self.locked: set[str] = set()
         self.wrong: dict[str, tuple[str, ...]] = {}
         self.pools: dict[str, Pool] = {}
+        self.loads: dict[str, PoolLoad] = {}
 
     async def observe_pools(self) -> Sequence[DatabasePoolSeen]:
         return [DatabasePoolSeen(name, pool.spec.region, pool.running) for name, pool in sorted(self.pools.items())]
+
+    async def load(self, pool: str) -> PoolLoad:
+        there = self.pools.get(pool)
+        if there is None or not there.running:
+            raise PlatformError("PR404", f"database pool {pool}", value="does not run")
+        return self.loads.get(pool, PoolLoad(0, 0, 100))
 
     async def create_pool(self, spec: DatabasePoolSpec) -> DatabasePoolSeen:
         def change() -> bool:
