@@ -168,10 +168,10 @@ class Demo:
             "[bold]release night[/]: 1.1 to everyone, rings pilot, early, general; the worker is killed on the way"
         )
         self.command("release", "start", "1.1", "--train", "2026-11", "--no-follow")
-        self.wait("the second ring", lambda: self.train("2026-11")["ring"] == "early" and self.changing("2026-11"), 120)
+        ring = self.second_ring("2026-11")
         worker = json.loads((self.home / "worker.json").read_text())["pid"]
         os.kill(worker, signal.SIGKILL)
-        self.say(f"kill -9 {worker}: the worker is dead in the middle of ring early; `up` starts another")
+        self.say(f"kill -9 {worker}: the worker is dead in the middle of ring {ring}; `up` starts another")
         self.wait("release 1.1", lambda: bool(self.train("2026-11")["over"]), 180)
         self.show(self.command("release", "status", "--train", "2026-11"))
         self.say(f"1.0 wrote shifts until the end, and 1.1 drops none yet: {self.with_shift()} clients have the column")
@@ -271,8 +271,21 @@ class Demo:
         still = [name for one in found["groups"] if one["fingerprint"] == before for name in one["environments"]]
         return f"{len(still)} of {found['databases']}"
 
-    def changing(self, name: str) -> bool:
-        return any(one["state"] == "changing" for one in self.train(name)["targets"])
+    def second_ring(self, name: str) -> str:
+        """Wait until the second ring, or a later one, is in the middle of it; its name."""
+        found: list[str] = []
+
+        def under_way() -> bool:
+            train = self.train(name)
+            if train["over"]:
+                raise DemoError(f"train {name} {train['state']} before its second ring was seen: {train['why']}")
+            changing = any(one["state"] == "changing" for one in train["targets"])
+            if changing and train["ring"] in train["rings"][1:]:
+                found.append(train["ring"])
+            return bool(found)
+
+        self.wait("the second ring", under_way, 120)
+        return found[0]
 
     def ports(self) -> dict[str, int]:
         found: dict[str, int] = json.loads((self.home / "ports.json").read_text())

@@ -106,6 +106,20 @@ class TestExpandAndContract:
         for client in CLIENTS:
             write(house, client, OLD)
 
+    def test_the_gates_say_what_stands_against_it(self, house: House) -> None:
+        estate = tiny_estate(CLIENTS)
+        estate["rings"][0]["migrations"] = {"refused": ["loses data"], "second_person": ["not transactional"]}
+        house.declare(estate)
+        house.apply()
+        assert house.data("release", "gates", "2.0")["open"]
+        shut = house.data("release", "gates", "4.0", good=(2,))
+        assert [one["verdict"] for one in shut["gates"]] == ["allowed", "refused"]
+        assert "ring pilot refuses" in house.run("release", "gates", "4.0", good=(2,))
+        said = house.data("schema", "approve", "4.0", "--why", "read")
+        assert any(one["class"] == "loses data" for script in said["scripts"] for one in script["hazards"])
+        house.declare(tiny_estate(CLIENTS))
+        house.apply()
+
     def test_both_releases_work_on_what_the_night_leaves(self, house: House) -> None:
         house.run("release", "start", "2.0", "--train", "two")
         assert house.releases() == dict.fromkeys(CLIENTS, "2.0")

@@ -179,3 +179,51 @@ async def test_an_instance_that_is_not_the_recorded_one_is_drift_although_it_is_
         plan = (await world.core.tenancy.plan()).plan
         assert (plan.effective, policy.drift(plan)) == ((), ())
         assert worker.spec.id in instances
+
+
+def renamed(**allowed: list[str]) -> dict[str, Any]:
+    """Alder is called willow now, and is to have the name that it had."""
+    made = tiny_estate({"willow": "pilot", "birch": "pilot", "cedar": "general"})
+    made["clients"]["willow"]["environments"]["production"]["hosts"] = ["alder.tiny.test"]
+    made["estate"]["allow"] |= allowed
+    return made
+
+
+async def test_who_is_to_have_the_name_of_one_that_stays_is_refused_in_the_plan(simulate: Any) -> None:
+    async with simulate(CLIENTS) as world:
+        await world.apply()
+        world.declare(renamed())
+        plan = (await world.core.tenancy.plan()).plan
+        assert {one.kind for one in plan.effective} == {ObjectKind.ESTATE}
+        [willow] = [
+            one for one in plan.refused if one.name == "willow/production" and one.kind is ObjectKind.ENVIRONMENT
+        ]
+        assert willow.reason == "it is to have host name alder.tiny.test of alder/production, which keeps it"
+        assert await hosts(world) == {client: {f"{client}.tiny.test"} for client in CLIENTS}
+
+
+async def test_who_is_to_have_the_name_of_one_that_goes_comes_after_it(simulate: Any) -> None:
+    async with simulate(CLIENTS) as world:
+        await world.apply()
+        name = ["alder/production"]
+        made = renamed(delete_environments=[*name], delete_databases=[*name], delete_file_stores=[*name])
+        made["estate"]["bounds"] = {"max_deletions": 10, "max_deletions_percent": 100}
+        world.declare(made)
+        await world.apply()
+        assert await hosts(world) == {
+            "willow": {"alder.tiny.test"},
+            "birch": {"birch.tiny.test"},
+            "cedar": {"cedar.tiny.test"},
+        }
+        assert (await world.core.tenancy.plan()).plan.effective == ()
+
+
+async def test_who_retires_makes_room_in_the_same_apply(simulate: Any) -> None:
+    async with simulate(CLIENTS) as world:
+        await world.apply()
+        made = with_names(birch=["alder.tiny.test"])
+        alder = made["clients"]["alder"]["environments"]["production"]
+        alder["state"] = "retired"
+        world.declare(made | {"estate": made["estate"] | {"bounds": {"max_deletions_percent": 100}}})
+        await world.apply()
+        assert (await hosts(world))["birch"] == {"birch.tiny.test", "alder.tiny.test"}

@@ -352,3 +352,67 @@ async def test_a_plan_stays_the_same_plan_while_a_night_changes_others(simulate:
         await until_state(world, "alder", "done")
         world.declare(estate("1h", cedar={"state": "suspended"}))
         assert (await world.core.tenancy.plan()).plan.digest == before
+
+
+async def test_who_goes_back_runs_what_is_unpacked_although_its_artefact_is_damaged(
+    simulate: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with simulate(CLIENTS) as world:
+        await world.apply()
+        await erring(world, monkeypatch, "alder")
+        verify = world.core.catalogue.verify
+        old = await world.core.catalogue.find("tiny", "1.0")
+
+        async def damaged(digest: str) -> None:
+            if digest == old:
+                raise ArtefactError("PR301", "the artefact", value="a layer of it is missing")
+            await verify(digest)
+
+        await world.release("2.0", "two")
+        monkeypatch.setattr(world.core.catalogue, "verify", damaged)
+        ended = await world.ended("two")
+        assert ended["state"] == "stopped"
+        assert await world.states("two") == {"alder": "back", "birch": "waiting", "cedar": "waiting"}
+        assert await world.running() == {client: {"1.0"} for client in CLIENTS}
+
+
+async def test_what_could_not_be_taken_back_says_so(simulate: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with simulate(CLIENTS) as world:
+        await world.apply()
+        await erring(world, monkeypatch, "alder")
+        old = await world.core.catalogue.find("tiny", "1.0")
+        await world.release("2.0", "two")
+        world.platform.workloads.unhealthy = lambda spec: "it says so" if spec.artefact == old else None
+        ended = await world.ended("two")
+        assert ended["state"] == "stopped"
+        assert (await world.states("two"))["alder"] == "stuck"
+        [told] = (await world.core.trains.why("alder"))["environments"]
+        assert told["release"] == "2.0"
+        assert told["because"].startswith(
+            "train two brought release 2.0, asked for by tester, and could not take it back"
+        )
+
+
+async def test_a_train_that_goes_back_already_is_not_aborted(simulate: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with simulate(CLIENTS) as world:
+        await world.apply()
+        await erring(world, monkeypatch, "alder")
+        stop = world.platform.workloads.stop
+        let_go = asyncio.Event()
+
+        async def slow(instance: str) -> None:
+            if (await world.core.trains.status("two"))["state"] == "going back":
+                await let_go.wait()
+            await stop(instance)
+
+        monkeypatch.setattr(world.platform.workloads, "stop", slow)
+        await world.release("2.0", "two")
+
+        async def going_back() -> bool:
+            return bool((await world.core.trains.status("two"))["state"] == "going back")
+
+        await world.until(going_back)
+        with pytest.raises(ReleaseError, match="PR709 train two: is going back already"):
+            await world.core.trains.abort("two", "tester")
+        let_go.set()
+        assert (await world.ended("two"))["state"] == "stopped"

@@ -150,6 +150,8 @@ class Change:
     target: Target
     previous: Target | None
     why: str = ""
+    returns: bool = False
+    """It takes the environment back to what it has run before: as far as that is possible at all."""
 
 
 @dataclass(frozen=True, slots=True)

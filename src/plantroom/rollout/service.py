@@ -32,6 +32,7 @@ async def begin(
     suffix: str = "",
     state: ChangeState = ChangeState.OPEN,
     previous: Target | None = None,
+    returns: bool = False,
 ) -> str:
     """Write the change's row in the caller's transaction, and return its key. Called again it changes nothing.
 
@@ -40,7 +41,7 @@ async def begin(
     key = change_key(intent, target.environment, suffix)
     if previous is None:
         previous = await store.target(connection, target.environment)
-    row = Change(key, intent, target.environment, actor, state, target, previous)
+    row = Change(key, intent, target.environment, actor, state, target, previous, returns=returns)
     await store.open_change(connection, row, stamp(now))
     return key
 

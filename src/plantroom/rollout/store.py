@@ -19,7 +19,7 @@ from plantroom.rollout.model import Change, ChangeState, Target
 _CHANGE_STATE = text("SELECT state FROM change WHERE key = :key")
 """Asked at every step of every change."""
 
-_CHANGE = "key, intent, environment, actor, state, target, previous, why"
+_CHANGE = "key, intent, environment, actor, state, target, previous, why, returns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ async def open_change(connection: AsyncConnection, change: Change, at: str) -> N
             await connection.execute(
                 text(
                     f"INSERT INTO change ({_CHANGE}, at) VALUES"
-                    " (:key, :intent, :environment, :actor, :state, :target, :previous, :why, :at)"
+                    " (:key, :intent, :environment, :actor, :state, :target, :previous, :why, :returns, :at)"
                     " ON CONFLICT (key) DO NOTHING"
                 ),
                 {
@@ -197,6 +197,7 @@ async def open_change(connection: AsyncConnection, change: Change, at: str) -> N
                     "environment": change.environment,
                     "actor": change.actor,
                     "state": change.state.value,
+                    "returns": change.returns,
                     "target": json.dumps(change.target.as_data()),
                     "previous": None if change.previous is None else json.dumps(change.previous.as_data()),
                     "why": change.why,
@@ -304,6 +305,7 @@ def _change(row: Row[Any]) -> Change:
         Target.from_data(row.target),
         None if row.previous is None else Target.from_data(row.previous),
         row.why,
+        row.returns,
     )
 
 

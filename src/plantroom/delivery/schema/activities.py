@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -39,8 +39,8 @@ BATCH = 200
 PATIENCE_S = 120.0
 """How long a database is tried again that is locked, or does not answer, before it counts as failed."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
-_ASK_EVERY_S, _LOOK_S = 1.0, 0.05
-"""A pool is asked for its load, and its slots are looked at, this often."""
+_ASK_EVERY_S = 1.0
+"""A pool is asked for its load this often."""
 _TELL_EVERY_S = 1.0
 """What has ended is written down this often, all at once."""
 _MOST_LINES = 200
@@ -307,18 +307,23 @@ class _Slots:
         self._asked = -_ASK_EVERY_S
         self._shut: float | None = None
         self._turn = asyncio.Lock()
+        self._freed = asyncio.Event()
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
         async with self._turn:
-            # What goes on in the pool tells nobody when it is over, so it is looked at again.
-            while self._taken >= await self._now_open():  # noqa: ASYNC110
-                await asyncio.sleep(_LOOK_S)
+            while self._taken >= await self._now_open():
+                # What else goes on in the pool tells nobody when it is over.
+                self._freed.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_ASK_EVERY_S):
+                        await self._freed.wait()
             self._taken += 1
         try:
             yield
         finally:
             self._taken -= 1
+            self._freed.set()
 
     async def _now_open(self) -> int:
         if time.monotonic() - self._asked >= _ASK_EVERY_S:

@@ -107,6 +107,7 @@ class Activities:
             sorted(work.clear),
             sorted(work.remove_servers),
             work.concurrency,
+            dict(work.turns),
         )
 
     @activity.defn(name=steps.SERVER)
@@ -134,13 +135,16 @@ class Activities:
     @activity.defn(name=steps.ROUTES)
     async def routes(self, given: steps.ApplyStep) -> steps.ApplyResult:
         """All new routes and all host names that move, in one step: the balancer reloads once and not once an
-        environment, and no name is asked for before the one who has it has let it go."""
+        environment, and no name is asked for before the one who has it has let it go. What waits for its turn is not
+        among them."""
         intent, work = await self._intent(given.digest)
         there = {route.environment: route for route in await self._platform.traffic.observe()}
         specs = []
         for name, data in sorted(work.environments.items()):
             target = Target.from_data(data)
             route = there.get(name)
+            if name in work.turns:
+                continue
             if target.status is Status.RETIRED or (route is not None and set(route.hosts) == set(target.hosts)):
                 continue
             spec = rollout_policy.route_of(target, await self._artefacts.view(target.artefact))

@@ -56,6 +56,8 @@ class Work:
     environments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     waiting: Mapping[str, tuple[Mapping[str, Any], str]] = field(default_factory=dict)
     """Target and go-live instant by environment."""
+    turns: Mapping[str, list[str]] = field(default_factory=dict)
+    """By environment, those whose changes come before its own."""
     clear: tuple[str, ...] = ()
     """`kind name` of what nobody declares."""
     remove_servers: tuple[str, ...] = ()

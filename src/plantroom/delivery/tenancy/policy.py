@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 
@@ -91,6 +91,7 @@ def work_of(
         servers=servers,
         pools=pools,
         environments=environments,
+        turns=turns(environments, recorded),
         waiting=waiting,
         clear=tuple(clear),
         remove_servers=tuple(remove),
@@ -138,6 +139,77 @@ def without_under_way(plan: Plan, under_way: Mapping[str, str], hosts: Mapping[s
     )
 
 
+def without_names(plan: Plan, hosts: Mapping[str, Collection[str]]) -> Plan:
+    """The plan in which an environment is refused that is to have a host name of one that keeps it. `hosts` are the
+    host names that environments have now."""
+    lacks: dict[str, str] = {}
+    routes = {change.environment or change.name: change for change in plan.changes if change.kind is ObjectKind.ROUTE}
+    asked = -1
+    while asked < len(lacks):
+        # One that is refused gives nothing up, and so another may be.
+        asked = len(lacks)
+        for name, route in routes.items():
+            if route.action in IDLE or name in lacks:
+                continue
+            for host, holder in _held_by_others(name, _hosts_after(route), hosts):
+                if holder in lacks or not _gives_up(plan, holder, host):
+                    lacks.setdefault(name, f"host name {host} of {holder}")
+
+    def judged(change: Change) -> Change:
+        name = change.environment or change.name
+        if change.kind not in _OF_ENVIRONMENT or name not in lacks or change.action is Action.UNCHANGED:
+            return change
+        reason = f"it is to have {lacks[name]}, which keeps it"
+        return replace(change, action=Action.REFUSED, reason=reason, held_by=lacks[name])
+
+    return replace(plan, changes=tuple(judged(change) for change in plan.changes)) if lacks else plan
+
+
+def _held_by_others(
+    name: str, wanted: Collection[str], hosts: Mapping[str, Collection[str]]
+) -> Iterator[tuple[str, str]]:
+    for holder, names in hosts.items():
+        if holder != name:
+            yield from ((host, holder) for host in wanted if host in names)
+
+
+def _gives_up(plan: Plan, holder: str, host: str) -> bool:
+    for change in plan.changes:
+        if (change.environment or change.name) != holder or change.action in IDLE:
+            continue
+        if change.kind is ObjectKind.ROUTE:
+            return host not in _hosts_after(change)
+        if change.kind is ObjectKind.ENVIRONMENT and _ends(change):
+            return True
+    return False
+
+
+def _ends(change: Change) -> bool:
+    return change.action is Action.DELETED or (change.after or {}).get("state") == Status.RETIRED.value
+
+
+def _hosts_after(route: Change) -> list[str]:
+    found = (route.after or {}).get("hosts")
+    return [host for host in found if isinstance(host, str)] if isinstance(found, list) else []
+
+
+def turns(environments: Mapping[str, Mapping[str, object]], recorded: Mapping[str, Target]) -> dict[str, list[str]]:
+    """Whose change waits for those of others: what ends lets go of its host names at its very end."""
+    ending = {
+        host: name
+        for name, data in environments.items()
+        if data["status"] == Status.RETIRED.value and name in recorded
+        for host in recorded[name].hosts
+    }
+    found: dict[str, list[str]] = {}
+    for name, data in environments.items():
+        wanted = data["hosts"] if name not in ending.values() else []
+        givers = sorted({ending[host] for host in wanted if host in ending}) if isinstance(wanted, list) else []
+        if givers:
+            found[name] = givers
+    return found
+
+
 def _for_names(plan: Plan, under_way: Collection[str], hosts: Mapping[str, Collection[str]]) -> dict[str, str]:
     """Who waits for a host name of one that is being changed, or of one that waits itself; and the reason."""
     held = {host: name for name in under_way for host in hosts.get(name, ())}
@@ -148,9 +220,7 @@ def _for_names(plan: Plan, under_way: Collection[str], hosts: Mapping[str, Colle
         asked = len(waiting)
         for change in routes:
             name = change.environment or change.name
-            wanted = (change.after or {}).get("hosts")
-            names = wanted if isinstance(wanted, list) else []
-            of_others = [host for host in names if held.get(host, name) != name]
+            of_others = [host for host in _hosts_after(change) if held.get(host, name) != name]
             if of_others and name not in waiting and name not in under_way:
                 giver = held[of_others[0]]
                 waiting[name] = f"waits for {of_others[0]}, which {giver} has until its own change has ended"

@@ -119,6 +119,7 @@ class TenancyService:
         for route in seen.routes:
             hosts.setdefault(route.environment, set()).update(route.hosts)
         plan = policy.without_under_way(plan, under_way, hosts)
+        plan = policy.without_names(plan, hosts)
         artefacts = await self._first_artefacts(loaded, recorded)
         missing = policy.missing_artefacts(plan, estate, recorded, artefacts)
         plan = policy.with_settings(policy.without_artefacts(plan, missing), loaded, applied)

@@ -31,6 +31,7 @@ class ApplyView:
     clear: list[str] = field(default_factory=list)
     remove_servers: list[str] = field(default_factory=list)
     concurrency: int = 4
+    turns: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -63,13 +63,17 @@ class Apply:
     async def _change(self, digest: str, view: steps.ApplyView) -> list[str]:
         slots = asyncio.Semaphore(view.concurrency)
         failed: list[str] = []
+        over = {environment: asyncio.Event() for environment in view.environments}
 
         async def one(environment: str) -> None:
+            for other in view.turns.get(environment, ()):
+                await over[other].wait()
             async with slots:
                 change = await defer(steps.BOARD, steps.ApplyStep(digest, environment), str)
                 result = await change_environment(change)
                 if not result.done:
                     failed.append(f"{environment}: {result.why}")
+            over[environment].set()
 
         await asyncio.gather(*(one(environment) for environment in view.environments))
         return sorted(failed)

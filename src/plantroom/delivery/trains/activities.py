@@ -228,7 +228,13 @@ class Activities:
                 raise _changed(given.name)
             wanted = policy.back_on(there, before, f"{train.intent}-back")
             opened = await rollout.begin(
-                connection, intent=train.intent, actor=train.actor, target=wanted, now=self._clock(), suffix="-back"
+                connection,
+                intent=train.intent,
+                actor=train.actor,
+                target=wanted,
+                now=self._clock(),
+                suffix="-back",
+                returns=True,
             )
             await store.set_target(connection, train.name, given.name, TargetState.GOING_BACK, back=opened)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import Annotated, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import typer
 from rich.live import Live
@@ -60,9 +60,8 @@ def gates(
 
     Example: plantroom release gates 1.1 --stage production
     """
-    asked = {"version": version, "stage": stage} | ({} if application is None else {"application": application})
     with working("asking the gates"):
-        found = session(context).api.get(f"/gates?{urlencode(asked)}")
+        found = session(context).api.get("/gates", version=version, stage=stage, application=application)
     if as_json:
         print_json(found)
     else:

@@ -190,6 +190,9 @@ def because(target: Target, done: Change | None, trains: Aboard) -> str:
         elif aboard.state is TargetState.BACK and aboard.from_release == target.release:
             came = f"train {train.name} brought release {train.release} and took it back to {target.release}"
             why = f": {train.why}" if train.why else ""
+        elif aboard.state is TargetState.STUCK and (train.release, train.artefact) == (target.release, target.artefact):
+            came = f"train {train.name} brought release {train.release}"
+            why = f", and could not take it back to {aboard.from_release}: {aboard.why}"
         else:
             continue
         if done is None or done.intent == train.intent:

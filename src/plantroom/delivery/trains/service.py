@@ -187,7 +187,7 @@ class TrainService:
 
     async def abort(self, name: str, actor: str) -> dict[str, Any]:
         """Board nobody else; changes under way end first. Raises PR707 when there is no such train, PR709 when it has
-        ended."""
+        ended, or is going back."""
         async with self._database.transaction() as connection:
             train = await store.train(connection, name)
             if train is None:
@@ -198,6 +198,14 @@ class TrainService:
                     f"train {name}",
                     value=f"has ended ({train.state})",
                     remedy="Each environment stays on the release that it is on",
+                )
+            if train.state is TrainState.GOING_BACK:
+                raise ReleaseError(
+                    "PR709",
+                    f"train {name}",
+                    value=f"is going back already: {train.why}",
+                    limit="what had its release is taken back from it, to the last one",
+                    remedy="Wait for its end; see `plantroom release status --follow`",
                 )
             if not train.abort_by:
                 await store.set_abort(connection, name, actor)
