@@ -122,7 +122,12 @@ def export(
     """
     with working("copying the ledger"):
         found = session(context).api.get("/ledger/export")
-    file.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+    try:
+        file.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+    except OSError as error:
+        # The system does not say which file it was when that could be opened, and then not be written to.
+        error.filename = str(file)
+        raise
     out.print(f"{len(found['entries'])} entries and {len(found['checkpoints'])} checkpoints in {escape(str(file))}")
 
 

@@ -17,18 +17,29 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DisconnectionError, OperationalError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from plantroom.kernel.errors import EngineError
 
 RUNTIME_ROLE = "plantroom_runtime"
+_SETTING = "PLANTROOM_DATABASE_URL"
+"""Where a URL comes from that is none; what is embedded has a good one."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def _url(url: str) -> URL:
-    """Any libpq-style URL, with the psycopg driver."""
-    return make_url(url).set(drivername="postgresql+psycopg")
+    """Any libpq-style URL, with the psycopg driver. Raises EngineError PR804, which does not repeat it: there may be a
+    password in it."""
+    try:
+        return make_url(url).set(drivername="postgresql+psycopg")
+    except (ArgumentError, ValueError) as error:
+        raise EngineError(
+            "PR804",
+            _SETTING,
+            value="is not a URL",
+            limit="as in postgresql://ROLE:PASSWORD@HOST:5432/DATABASE",
+        ) from error
 
 
 class Database:

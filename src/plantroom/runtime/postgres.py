@@ -20,7 +20,7 @@ import psycopg
 
 from plantroom.kernel.errors import EngineError
 from plantroom.runtime.logs import keep_short
-from plantroom.runtime.processes import Daemon, as_account, wait_until
+from plantroom.runtime.processes import Daemon, account_named, as_account, wait_until
 
 SUPERUSER = "plantroom"
 _START_PATIENCE_S = 60
@@ -156,15 +156,18 @@ class Cluster:
 
     def _give(self, path: Path) -> None:
         if self._user is not None:
-            as_whom = pwd.getpwnam(self._user)
-            os.chown(path, as_whom.pw_uid, as_whom.pw_gid)
+            owner = account_named(self._user)
+            os.chown(path, owner.pw_uid, owner.pw_gid)
 
 
 def out_of_reach(directory: Path) -> EngineError | None:
-    """What is wrong with a directory as the place of a cluster: its account must be able to go there."""
+    """What is wrong with a directory as the place of a cluster: its account must be there, and able to go there."""
     user = account()
-    if user is None or _reachable(directory, user):
-        return None
+    try:
+        if user is None or _reachable(directory, user):
+            return None
+    except EngineError as error:
+        return error
     return EngineError(
         "PR813",
         str(directory),
@@ -209,8 +212,9 @@ def _wheel_binaries() -> Path:
 
 
 def _reachable(path: Path, user: str) -> bool:
-    """Whether an account may go into every directory on the way (by the mode for others; groups are dropped)."""
-    uid = pwd.getpwnam(user).pw_uid
+    """Whether an account may go into every directory on the way (by the mode for others; groups are dropped). Raises
+    EngineError PR811 when there is no such account."""
+    uid = account_named(user).pw_uid
     for step in (path, *path.parents):
         there = step.stat()
         mine = there.st_uid == uid

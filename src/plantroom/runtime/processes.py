@@ -182,8 +182,18 @@ def as_account(user: str | None) -> Account:
     """Empty for None: the account that this process has. Raises EngineError PR811 when there is no such account."""
     if user is None:
         return {}
-    try:
-        account = pwd.getpwnam(user)
-    except KeyError as error:
-        raise EngineError("PR811", f"account {user}", value="is not on this machine") from error
+    account = account_named(user)
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
+def account_named(user: str) -> pwd.struct_passwd:
+    """Raises EngineError PR811 when there is no such account."""
+    try:
+        return pwd.getpwnam(user)
+    except KeyError as error:
+        raise EngineError(
+            "PR811",
+            f"account {user}",
+            value="is not on this machine",
+            remedy="Name one that is, with PLANTROOM_POSTGRES_USER",
+        ) from error

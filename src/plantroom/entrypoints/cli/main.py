@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -26,6 +27,10 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+
+
+_PRINTERS = (__name__, "plantroom.runtime.terminal", "rich.", "typer.")
+"""Modules that write to standard output."""
 
 
 def _version(asked: bool) -> None:
@@ -68,24 +73,60 @@ app.command()(doctor.doctor)
 def main() -> None:
     """Errors are told, not dumped; with --json they are JSON as well. Exit codes: 1 error, 2 a finding, 3 not done."""
     try:
-        app(prog_name="plantroom")
+        try:
+            app(prog_name="plantroom")
+        finally:
+            # Here, where it can be told: at its own end the interpreter would dump what it cannot print.
+            sys.stdout.flush()
     except PlantroomError as error:
         _tell(error)
+    except BrokenPipeError:
+        # Whoever read has read enough.
+        _drop_output()
+        sys.exit(1)
     except OSError as error:
-        if error.filename is None:
-            raise
-        value = (error.strerror or str(error)).lower()
-        _tell(EngineError("PR816", str(error.filename), value=value, remedy="Name a place that you may use"))
+        _tell(_refused(error), lost=_printing(error))
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def _tell(error: PlantroomError) -> NoReturn:
-    if "--json" in sys.argv:
-        print_json({"error": error.as_data()})
-    else:
+def _tell(error: PlantroomError, lost: bool = False) -> NoReturn:
+    """In words, where standard output is lost, whatever was asked for."""
+    try:
+        if "--json" in sys.argv and not lost:
+            print_json({"error": error.as_data()})
+            sys.stdout.flush()
+    except OSError:
+        lost = True
+    if lost:
+        _drop_output()
+    if lost or "--json" not in sys.argv:
         print_error(error)
     sys.exit(1)
+
+
+def _refused(error: OSError) -> EngineError:
+    """In our words. What is open already has no name in the error of a write that fails."""
+    value = (error.strerror or str(error)).lower()
+    if error.filename is not None:
+        return EngineError("PR816", str(error.filename), value=value, remedy="Name a place that you may use")
+    if _printing(error):
+        return EngineError("PR816", "the output", value=value, remedy="Send it to a place that takes it")
+    remedy = "Make room where --home is, and where TMPDIR is"
+    return EngineError("PR816", "a file", value=value, remedy=remedy)
+
+
+def _printing(error: OSError) -> bool:
+    """Whether it was met by who prints: nobody else writes to standard output."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith(_PRINTERS)
+
+
+def _drop_output() -> None:
+    """What was printed goes nowhere: the interpreter would try again at its end, and dump that it cannot."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":
