@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -14,7 +15,7 @@ from plantroom.estate import reading
 from plantroom.estate.errors import EstateError, EstateExistsError, EstateNameError
 from plantroom.estate.files import LARGEST_FILE
 from plantroom.estate.loader import load
-from plantroom.estate.model import Source
+from plantroom.estate.model import LONGEST_VALUE, Source
 from plantroom.estate.schema import json_schema
 from plantroom.estate.template import TEMPLATE, text, write_template
 from plantroom.platforms.contract import LONGEST_DRAIN_S
@@ -67,6 +68,23 @@ def test_scalars_follow_yaml_1_2(estate: Path) -> None:
     assert environment.values == {"ON": "no", "DAY": "2027-01-31"}
     assert environment.go_live is not None
     assert environment.go_live.isoformat() == "2027-02-01"
+
+
+@pytest.mark.parametrize("one", ["x", "é"])
+def test_a_value_is_at_most_as_long_as_a_process_can_have_it_with_the_longest_name(estate: Path, one: str) -> None:
+    name, longest = "N" * 128, one * (LONGEST_VALUE // len(one.encode()))
+    file = estate / "clients/north.yml"
+    file.write_text(CLIENT.replace("ON: no", f"{name}: {longest}"))
+    values = load(estate).estate.clients["harbour"].environments["uat"].values
+    assert subprocess.run(["/bin/true"], env=dict(values), check=False).returncode == 0
+    with pytest.raises(OSError, match="Argument list too long"):
+        subprocess.run(["/bin/true"], env={name: longest + "xx"}, check=False)
+    file.write_text(CLIENT.replace("ON: no", f"{name}: {longest}{one}"))
+    with pytest.raises(EstateError) as told:
+        load(estate)
+    (mistake,) = told.value.mistakes
+    assert f'"{one * 40}…" is too long for an environment variable. Give at most 130942 bytes' in str(mistake)
+    assert '"maxLength": 130942' in json.dumps(json_schema())
 
 
 def test_hidden_files_and_directories_are_left_out(estate: Path) -> None:

@@ -124,6 +124,8 @@ def _own(problem: str, shown: str) -> tuple[str, str]:
         return f"{shown} is not a duration", _DURATION
     if problem == "too long for a drain":
         return f"{shown} is {problem}", f"Give at most {LONGEST_DRAIN_S}s: the balancer may end a request that is older"
+    if problem == "too long for an environment variable":
+        return f"{shown} is {problem}", f"Give at most {model.LONGEST_VALUE} bytes; a file can hold more"
     if problem == "not a date":
         return f"{shown}, where a date belongs", "Give a date, as in 2027-01-31"
     if problem.startswith("finer"):

@@ -20,6 +20,10 @@ NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"
 HOST_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$"
 VARIABLE_PATTERN = r"^[A-Z_][A-Z0-9_]{0,127}$"
 VERSION_PATTERN = r"^[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}$"
+LONGEST_VALUE = 131072 - 128 - 2
+"""Bytes of a variable's value. Linux lets a process have one of 128 KiB (execve(2), MAX_ARG_STRLEN) with its name, the
+`=` and the NUL at its end, and a name has up to 128 bytes."""
+
 SHARE_PATTERN = r"^([1-9][0-9]?|100)%$"
 LINE_PATTERN = r"^[^\x00-\x1f\x7f]+$"
 
@@ -79,6 +83,8 @@ def _thousandths(value: float) -> float:
 def _reachable(value: str) -> str:
     if "\x00" in value:
         raise ValueError("a NUL character, which no environment variable can hold")
+    if len(value.encode()) > LONGEST_VALUE:
+        raise ValueError("too long for an environment variable")
     return value
 
 
@@ -103,8 +109,8 @@ Day = Annotated[date, BeforeValidator(_day)]
 Cpus = Annotated[float, Field(gt=0, le=1024), AfterValidator(_thousandths)]
 """Cores, in steps of a thousandth."""
 
-Text = Annotated[str, AfterValidator(_reachable)]
-"""What an environment variable can hold."""
+Text = Annotated[str, AfterValidator(_reachable), Field(json_schema_extra={"maxLength": LONGEST_VALUE})]
+"""What an environment variable can hold. A schema counts characters, none of which has less than a byte."""
 
 
 class Management(StrEnum):
