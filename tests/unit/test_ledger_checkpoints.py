@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,34 @@ async def test_a_forged_checkpoint_is_a_finding_and_the_others_are_held(
     assert [one.split(": ", 2)[-1] for one in told_of_copy(copy)] == [
         one.split(": ", 2)[-1] for one in await told(ledger)
     ]
+
+
+@pytest.mark.parametrize("spoil", [Path.mkdir, lambda path: path.symlink_to("nowhere")], ids=["directory", "link"])
+async def test_a_checkpoint_that_cannot_be_read_is_a_finding_and_the_others_are_held(
+    ledger: Ledger, database: Database, database_url: str, tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    await write(ledger, database, 3)
+    await ledger.checkpoint()
+    await write(ledger, database, 2, start=3)
+    await ledger.checkpoint()
+    path = tmp_path / "ledger" / "checkpoints" / "000000000003.txt"
+    path.unlink()
+    spoil(path)
+    (found,) = await told(ledger)
+    assert re.fullmatch(r"forged: 000000000003\.txt: cannot be read \((is a directory|no such file .*)\)", found)
+    assert len(told_of_copy(await copied(ledger))) == 1, "a copy misses it too"
+    as_owner(database_url, "DELETE FROM ledger_entry WHERE seq = 4")
+    assert await kinds(ledger) == {"forged", "cut off"}
+
+
+async def test_a_checkpoint_with_other_ends_of_lines_is_not_the_one_that_was_signed(
+    ledger: Ledger, database: Database, tmp_path: Path
+) -> None:
+    await write(ledger, database, 3)
+    note = (await ledger.checkpoint()).note
+    path = tmp_path / "ledger" / "checkpoints" / "000000000003.txt"
+    path.write_bytes(note.replace("\n", "\r\n").encode())
+    assert await told(ledger) == ["forged: 000000000003.txt: is not in the tlog-checkpoint form"]
 
 
 async def test_without_the_key_no_checkpoint_counts(ledger: Ledger, database: Database, tmp_path: Path) -> None:

@@ -221,6 +221,42 @@ async def test_values_of_another_kind_are_findings(
     assert told_of_copy((await routes.get("/ledger/export")).json()) == found
 
 
+HELD = "CREATE SCHEMA held; ALTER TABLE ledger_entry SET SCHEMA held;"
+
+
+@pytest.mark.parametrize(
+    ("statements", "why"),
+    [
+        ("ALTER TABLE ledger_entry RENAME TO elsewhere", 'relation "ledger_entry" does not exist'),
+        ("ALTER TABLE ledger_entry RENAME actor TO who", 'column "actor" does not exist'),
+        (
+            f"{HELD} CREATE VIEW ledger_entry AS SELECT * FROM held.ledger_entry",
+            "permission denied for view ledger_entry",
+        ),
+        (
+            f"{HELD} CREATE VIEW ledger_entry AS SELECT seq, at, actor, verb, subject, phase, key, payload,"
+            " leaf || (1 / (seq - seq))::text::bytea AS leaf FROM held.ledger_entry;"
+            " GRANT SELECT ON ledger_entry TO plantroom_runtime; GRANT USAGE ON SCHEMA held TO plantroom_runtime",
+            "division by zero",
+        ),
+    ],
+    ids=["no table", "no column", "a view out of reach", "a view that fails"],
+)
+async def test_a_table_that_cannot_be_read_is_a_finding_and_no_answer_without_json(
+    ledger: Ledger, database: Database, database_url: str, routes: httpx.AsyncClient, statements: str, why: str
+) -> None:
+    await write(ledger, database, 3)
+    await ledger.checkpoint()
+    as_owner(database_url, statements)
+    answer = (await routes.get("/ledger/verify")).json()
+    (found,) = answer["findings"]
+    assert (answer["intact"], found["kind"]) == (False, "altered")
+    assert found["detail"].startswith(f"the table of entries cannot be read ({why}")
+    for asked in (ledger.latest(5), ledger.prove(1), ledger.checkpoint()):
+        with pytest.raises(LedgerError, match="PR506 the ledger: the table of entries cannot be read"):
+            await asked
+
+
 # -- numbers that are never given -------------------------------------------------------------------------------------
 
 INSERT = "INSERT INTO ledger_entry VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"

@@ -212,7 +212,7 @@ def _key(named: str) -> bytes:
 
 
 def _notes(directory: Path) -> dict[str, str]:
-    found = {str(path): path.read_text("utf-8", "replace") for path in sorted(directory.glob("*.txt"))}
+    found = {str(path): path.read_bytes().decode("utf-8", "replace") for path in sorted(directory.glob("*.txt"))}
     if not found:
         raise LedgerError(
             "PR507",

@@ -63,6 +63,7 @@ class Ledger:
             return await store.latest(connection, limit, subject)
 
     async def all(self) -> list[Stored]:
+        """Raises LedgerError PR506 when the table of entries is not as Plantroom made it."""
         async with self._database.transaction() as connection:
             return await store.read(connection)
 
@@ -98,11 +99,28 @@ class Ledger:
             await self.checkpoint()
 
     async def verify(self) -> Verification:
-        return policy.verify(await self.all(), *self._opened())
+        checkpoints, findings = self._opened()
+        try:
+            stored = await self.all()
+        except LedgerError as error:
+            # Of entries that nobody sees it is not known whether they are fewer than was signed.
+            return Verification(0, len(checkpoints), 0, 0, (*findings, Finding("altered", error.value)))
+        return policy.verify(stored, checkpoints, findings)
 
     def notes(self) -> dict[str, str]:
-        """What stands in the checkpoints' files, by their names, smallest first. Nothing is believed of it yet."""
-        return {path.name: _text(path) for path in sorted(self._directory.glob("checkpoints/*.txt"))}
+        """What stands in the checkpoints' files, by their names, smallest first. Nothing is believed of it yet. One
+        that cannot be read is empty, so that it is missed in a copy as well."""
+        return self._notes()[0]
+
+    def _notes(self) -> tuple[dict[str, str], dict[str, str]]:
+        """What stands in the checkpoints' files, and why some of them cannot be read."""
+        notes, unread = {}, {}
+        for path in sorted(self._directory.glob("checkpoints/*.txt")):
+            try:
+                notes[path.name] = _text(path)
+            except LedgerError as error:
+                notes[path.name], unread[path.name] = "", error.value
+        return notes, unread
 
     async def prove(self, seq: int, size: int | None = None) -> dict[str, Any]:
         """An inclusion proof of one entry, with all a verifier needs, against the checkpoint of that size, else the
@@ -163,11 +181,16 @@ class Ledger:
 
     def _opened(self) -> tuple[list[Checkpoint], list[Finding]]:
         """The checkpoints that are signed by this home's key, and what is wrong with the others."""
-        notes = self.notes()
+        notes, unread = self._notes()
         path = self._directory / "key.pub"
+        odd = [Finding("forged", f"{name}: {why}") for name, why in unread.items()]
+        there = {name: note for name, note in notes.items() if name not in unread}
         try:
             # Without a checkpoint there need be no key yet.
-            return policy.open_notes(notes, policy.public_key(path.read_bytes())) if notes else ([], [])
+            if not there:
+                return [], odd
+            checkpoints, forged = policy.open_notes(there, policy.public_key(path.read_bytes()))
+            return checkpoints, [*odd, *forged]
         except (OSError, LedgerError):
             return [], [Finding("forged", f"{path.name}: is not a public key, so no checkpoint can be checked")]
 
@@ -275,5 +298,9 @@ def _write_whole(path: Path, data: bytes, mode: int) -> None:
 
 
 def _text(path: Path) -> str:
-    """What is not UTF-8 gets a form in which it is no checkpoint."""
-    return path.read_text("utf-8", "replace")
+    """As it stands there, with whatever ends its lines; what is not UTF-8 gets a form in which it is no checkpoint.
+    Raises LedgerError PR502 when it cannot be read."""
+    try:
+        return path.read_bytes().decode("utf-8", "replace")
+    except OSError as error:
+        raise LedgerError("PR502", "checkpoint", value=f"cannot be read ({error.strerror})".lower()) from error

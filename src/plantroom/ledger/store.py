@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Row, text
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plantroom.kernel.digest import canonical
+from plantroom.kernel.errors import LedgerError
 from plantroom.ledger.model import COLUMNS, Draft, Phase, Stored
 
 _COLUMNS = ", ".join((*COLUMNS, "leaf"))
@@ -69,21 +72,39 @@ async def size(connection: AsyncConnection) -> int:
 
 
 async def read(connection: AsyncConnection) -> list[Stored]:
-    """All that is there, in order, also what has a number that is never given."""
-    return [_stored(row) for row in await connection.execute(text(f"SELECT {_COLUMNS} FROM ledger_entry ORDER BY seq"))]
+    """All that is there, in order, also what has a number that is never given. Raises LedgerError PR506 when the table
+    is not as Plantroom made it."""
+    with _as_it_was_made():
+        found = await connection.execute(text(f"SELECT {_COLUMNS} FROM ledger_entry ORDER BY seq"))
+        return [_stored(row) for row in found]
 
 
 async def latest(connection: AsyncConnection, limit: int, subject: str | None = None) -> list[Stored]:
-    """The last entries, oldest first."""
-    found = await connection.execute(
-        text(
-            f"SELECT * FROM (SELECT {_COLUMNS} FROM ledger_entry"
-            " WHERE CAST(:subject AS text) IS NULL OR subject = :subject OR starts_with(subject, :subject || '/')"
-            " ORDER BY seq DESC LIMIT :limit) AS newest ORDER BY seq"
-        ),
-        {"limit": limit, "subject": subject},
-    )
-    return [_stored(row) for row in found]
+    """The last entries, oldest first. Raises LedgerError PR506 as `read` does."""
+    with _as_it_was_made():
+        found = await connection.execute(
+            text(
+                f"SELECT * FROM (SELECT {_COLUMNS} FROM ledger_entry"
+                " WHERE CAST(:subject AS text) IS NULL OR subject = :subject OR starts_with(subject, :subject || '/')"
+                " ORDER BY seq DESC LIMIT :limit) AS newest ORDER BY seq"
+            ),
+            {"limit": limit, "subject": subject},
+        )
+        return [_stored(row) for row in found]
+
+
+@contextmanager
+def _as_it_was_made() -> Iterator[None]:
+    """Whoever owns the database can rename the table, or put another in its place. A database that is away is none of
+    that: SQLAlchemy has another error for it."""
+    try:
+        yield
+    except OperationalError:
+        raise
+    except DatabaseError as error:
+        said = str(error.orig).strip().splitlines()[0]
+        value = f"the table of entries cannot be read ({said})"
+        raise LedgerError("PR506", "the ledger", value=value, remedy="See `plantroom ledger verify`") from error
 
 
 def _stored(row: Row[Any]) -> Stored:
