@@ -155,6 +155,16 @@ def print_error(error: PlantroomError) -> None:
 
 
 @contextmanager
+def told_at_interrupt(what: str) -> Iterator[None]:
+    """Who ends a command that only looks on ends nothing else, and is told so."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        err.print(escape(what))
+        raise
+
+
+@contextmanager
 def working(what: str, waits_for: str = "") -> Iterator[None]:
     """Something moves on the screen while a thing takes long; nothing is written where nobody looks. `waits_for` says
     what it waits for when that takes longer than it should, wherever it is read."""

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from plantroom.runtime.http import RemoteError
-from plantroom.runtime.terminal import Json, Session, err, out, paint, print_json, session, working
+from plantroom.runtime.terminal import Json, Session, err, out, paint, print_json, session, told_at_interrupt, working
 
 _LOOK = 0.5
 _WORKER = (
@@ -35,7 +35,8 @@ def apply(
     digest: Annotated[str, typer.Argument(help="The digest that `plantroom plan` printed.")],
     as_json: Json = False,
 ) -> None:
-    """Apply exactly the plan of this digest; one that no longer fits is refused and shown anew.
+    """Apply exactly the plan of this digest; one that no longer fits is refused and shown anew. Ctrl-C ends the looking
+    on: the apply goes on by itself to its end, and the same command looks on again.
 
     Example: plantroom apply sha256:9f86d081…
     """
@@ -47,7 +48,9 @@ def apply(
         if error.code == "PR201" and "plan" in error.details and not as_json:
             show_plan(error.details["plan"])
         raise
-    found = _follow(shell, found, quiet=as_json)
+    again = f"`plantroom apply {digest}` looks on again, and nothing stops it half-way"
+    with told_at_interrupt(f"the apply goes on: {again}"):
+        found = _follow(shell, found, quiet=as_json)
     if as_json:
         print_json(found)
     elif found["refused"]:

@@ -12,7 +12,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from plantroom.delivery.trains.model import NEWEST
-from plantroom.runtime.terminal import Json, out, paint, print_json, print_table, print_text, session, table_of, working
+from plantroom.runtime.terminal import (
+    Json,
+    out,
+    paint,
+    print_json,
+    print_table,
+    print_text,
+    session,
+    table_of,
+    told_at_interrupt,
+    working,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Take a release to every client, ring by ring.")
 
@@ -31,7 +42,8 @@ def start(
     follow: Annotated[bool, typer.Option(help="Stay and show it until it has ended.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Start a release night.
+    """Start a release night, and look on. Ctrl-C ends the looking on: the train goes on by itself, and
+    `plantroom release abort` stops it.
 
     Example: plantroom release start 1.1 --train 2026-11
     """
@@ -39,7 +51,9 @@ def start(
     with working("checking the artefact and the estate"):
         begun = api.post("/trains", {"version": version, "train": train, "application": application, "stage": stage})
     if follow and not as_json:
-        begun = _follow(context, train)
+        again = f"`plantroom release status --train {train} --follow`"
+        with told_at_interrupt(f"train {train} goes on: {again} looks on, `plantroom release abort {train}` stops it"):
+            begun = _follow(context, train)
     elif as_json:
         print_json(begun)
     else:
