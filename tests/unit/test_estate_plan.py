@@ -49,6 +49,16 @@ def as_applied(loaded: Loaded) -> Observed:
     return applied(loaded.estate, place(loaded.estate, {}))
 
 
+@pytest.mark.parametrize(("commit", "what"), [("c" * 40, "differ from the commit"), ("", "are in no Git commit")])
+def test_a_dirty_tree_is_told_for_what_it_is(loaded: Loaded, commit: str, what: str) -> None:
+    dirty = replace(loaded, commit=commit, dirty=True)
+    first = plan_of(dirty, Observed())
+    later = policy.with_settings(plan_of(dirty, as_applied(dirty)), dirty, "sha256:other")
+    for plan in (first, later):
+        (refusal,) = plan.refusals
+        assert refusal.startswith(f"the files {what}")
+
+
 def test_the_digest_covers_commit_generation_content_and_changes(loaded: Loaded) -> None:
     plan = plan_of(loaded, Observed())
     others = [

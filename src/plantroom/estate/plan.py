@@ -365,6 +365,11 @@ def _environment(
     return Change(action, ObjectKind.ENVIRONMENT, name, reason, before, after, name)
 
 
+def uncommitted(loaded: Loaded) -> str:
+    """In what way a tree is dirty; without Git there is no commit to differ from."""
+    return "the files differ from the commit" if loaded.commit else "the files are in no Git commit"
+
+
 def _refusals(loaded: Loaded, changes: Iterable[Change]) -> Iterator[str]:
     settings = loaded.estate.estate
     if not loaded.dirty or settings.allow.dirty_tree:
@@ -377,8 +382,5 @@ def _refusals(loaded: Loaded, changes: Iterable[Change]) -> Iterator[str]:
         and change.environment.partition("/")[2] in settings.production_stages
     }
     if touched:
-        what = "the files differ from the commit" if loaded.commit else "the files are in no Git commit"
-        yield (
-            f"{what}, and {len(touched)} production environment{'' if len(touched) == 1 else 's'} would change: "
-            "commit them, or set estate.allow.dirty_tree"
-        )
+        environments = f"{len(touched)} production environment{'' if len(touched) == 1 else 's'}"
+        yield f"{uncommitted(loaded)}, and {environments} would change: commit them, or set estate.allow.dirty_tree"

@@ -10,6 +10,7 @@ from plantroom.delivery.tenancy.model import Work
 from plantroom.estate.changes import IDLE, Action, Assignment, Change, ObjectKind, Plan, Status
 from plantroom.estate.effective import management_of, milli, places, release_of
 from plantroom.estate.model import EnvironmentState, Estate, Loaded, Management
+from plantroom.estate.plan import uncommitted
 from plantroom.kernel.verdict import Refused
 from plantroom.rollout.model import Target
 from plantroom.rollout.policy import settle_revision, target_of
@@ -243,7 +244,7 @@ def with_settings(plan: Plan, loaded: Loaded, applied: str) -> Plan:
     )
     refusals = plan.refusals
     if loaded.dirty and not loaded.estate.estate.allow.dirty_tree:
-        refusals += ("the files differ from the commit: commit them, or set estate.allow.dirty_tree",)
+        refusals += (f"{uncommitted(loaded)}: commit them, or set estate.allow.dirty_tree",)
     return replace(plan, changes=(change, *plan.changes), refusals=refusals)
 
 

@@ -54,8 +54,9 @@ def router(service: TrainService) -> APIRouter:
     async def abort(name: str, actor: Actor) -> dict[str, Any]:
         return await service.abort(name, actor)
 
-    @routes.get("/why/{client}")
+    @routes.get("/why/{client:path}")
     async def why(client: str) -> dict[str, Any]:
+        """Whatever is asked for is a client's name: an empty one, and one with a slash, are of none that there is."""
         return await service.why(client)
 
     return routes

@@ -10,7 +10,7 @@ from typing import Any
 from plantroom.delivery.trains.model import Asked, Health, RingPolicy, TargetState, Train, TrainState, TrainTarget
 from plantroom.estate.changes import Status
 from plantroom.estate.effective import Place, management_of, places
-from plantroom.estate.model import Estate, Management, Ring
+from plantroom.estate.model import EnvironmentState, Estate, Management, Ring
 from plantroom.kernel.digest import short
 from plantroom.kernel.verdict import Allowed, Refused, Unknown, Verdict
 from plantroom.rollout import policy as rollout_policy
@@ -151,6 +151,9 @@ def of_new(estate: Estate, place: Place, changes: Sequence[Change], apply: Asked
     elif changes and changes[0].state is ChangeState.OPEN:
         status, because = "provisioning", f"apply {short(changes[0].intent)}, asked for by {changes[0].actor}, makes it"
         after = "it is live once that has ended"
+    elif place.environment.state is not EnvironmentState.LIVE:
+        because = f"it is declared as {place.environment.state.value}, and was never live: nothing of it is made"
+        after = "nothing until it is declared as live"
     else:
         because = _failed(changes, apply) or "it was not applied yet"
     return {
