@@ -32,7 +32,10 @@ _PATTERNS = {
         "a version",
         "A version is up to 64 letters, digits and . + _ -, and begins with a letter or a digit",
     ),
-    model.LINE_PATTERN: ("one line of text", "Give at least one character, and no line breaks"),
+    model.LINE_PATTERN: (
+        "one line of text",
+        "Give at least one character, and no line breaks or other control characters",
+    ),
 }
 _MOST_SHOWN = 20
 """Names in a hint. No object has as many keys, so those are always all told; of an estate's own names there may be
@@ -89,13 +92,13 @@ def words(error: ErrorDetails, written: str | None) -> tuple[str, str]:
     path = clean(error)
     # What stands where a secret reference belongs may be the secret: it is never repeated.
     secret = len(path) > 4 and path[0] == "clients" and path[4] == "secrets" and not isinstance(given, dict | list)
-    shown = "something" if secret and given is not None else _shown(given, written)
+    shown = _hidden(path) if secret and given is not None else _shown(given, written)
     if kind == "extra_forbidden":
         return f"unknown key {path[-1]}", nearest(str(path[-1]), known_keys(path[:-1]))
     if kind == "missing":
         return f"{path[-1]} is missing", f"Add {path[-1]}"
     if len(path) == 3 and path[0] == "rings" and path[2] == "concurrency":
-        return f"{shown} is not a concurrency", "Give a count of at least 1, or a percentage from 1% to 100%, as in 25%"
+        return f"{shown} is not a concurrency", "Give a count from 1 to 10000, or a percentage from 1% to 100%, as in 25%"
     if kind == "string_type" and written is not None and given is not None and not secret:
         what = "is not text" if isinstance(given, bool) else "is a number"
         return f"{written} without quotes {what}", f'Write "{written}"'
@@ -110,7 +113,7 @@ def words(error: ErrorDetails, written: str | None) -> tuple[str, str]:
     if kind in _LIMITS:
         key, phrase = _LIMITS[kind]
         limit = context[key]
-        return f"{shown} is out of bounds", f"Give {phrase} {limit:g}"
+        return f"{shown} is out of bounds", f"Give {phrase} {limit:.15g}"
     if kind in ("too_short", "string_too_short"):
         return f"{path[-1]} is empty", "Give at least one"
     if kind == "string_too_long":
@@ -124,6 +127,8 @@ def _own(problem: str, shown: str) -> tuple[str, str]:
         return f"{shown} is not a duration", _DURATION
     if problem == "too long for a drain":
         return f"{shown} is {problem}", f"Give at most {LONGEST_DRAIN_S}s: the balancer may end a request that is older"
+    if problem == "an address":
+        return f"{shown} is {problem}, not a host name", "Give a name whose last part is not a number"
     if problem == "too long for an environment variable":
         return f"{shown} is {problem}", f"Give at most {model.LONGEST_VALUE} bytes; a file can hold more"
     if problem == "not a date":
@@ -133,9 +138,13 @@ def _own(problem: str, shown: str) -> tuple[str, str]:
     return problem, "Correct the value"
 
 
+def _hidden(path: Path) -> str:
+    return f"what is given as {path[-1]}" if len(path) > 6 else "something"
+
+
 def _shown(value: Any, written: str | None) -> str:
     if written:
-        return written
+        return written if len(written) <= 40 else f"{written[:40]}…"
     if value is None:
         return "nothing"
     if isinstance(value, dict):

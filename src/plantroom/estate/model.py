@@ -18,6 +18,8 @@ from plantroom.platforms.contract import LONGEST_DRAIN_S
 
 NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"
 HOST_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$"
+ADDRESS_PATTERN = r"\.([0-9]+|0x[0-9a-f]*)$"
+"""The end of what browsers take for an IPv4 address (WHATWG URL, "ends in a number"). No domain is like it."""
 VARIABLE_PATTERN = r"^[A-Z_][A-Z0-9_]{0,127}$"
 VERSION_PATTERN = r"^[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}$"
 LONGEST_VALUE = 131072 - 128 - 2
@@ -28,13 +30,13 @@ SHARE_PATTERN = r"^([1-9][0-9]?|100)%$"
 LINE_PATTERN = r"^[^\x00-\x1f\x7f]+$"
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-Host = Annotated[str, StringConstraints(pattern=HOST_PATTERN, max_length=253)]
 Variable = Annotated[str, StringConstraints(pattern=VARIABLE_PATTERN)]
 Version = Annotated[str, StringConstraints(pattern=VERSION_PATTERN)]
 Share = Annotated[str, StringConstraints(pattern=SHARE_PATTERN)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 _DURATION = re.compile(r"^([0-9]{1,6})(s|m|h|d)$")
+_ADDRESS = re.compile(ADDRESS_PATTERN)
 _DRAIN_PATTERN = r"^(0{0,4}([0-5]?[0-9]|60)s|0{0,5}[01]m|0{1,6}[hd])$"
 """The durations up to `LONGEST_DRAIN_S`, for the schema: there they are text, which has no greatest value."""
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -46,6 +48,12 @@ def _seconds(value: Any) -> Any:
     if match is None:
         raise ValueError("not a duration")
     return int(match[1]) * _SECONDS[match[2]]
+
+
+def _named(value: str) -> str:
+    if _ADDRESS.search(value):
+        raise ValueError("an address")
+    return value
 
 
 def _drained(seconds: int) -> int:
@@ -87,6 +95,14 @@ def _reachable(value: str) -> str:
         raise ValueError("too long for an environment variable")
     return value
 
+
+Host = Annotated[
+    str,
+    StringConstraints(pattern=HOST_PATTERN, max_length=253),
+    AfterValidator(_named),
+    Field(json_schema_extra={"not": {"pattern": ADDRESS_PATTERN}}),
+]
+"""A name, not an address."""
 
 Duration = Annotated[
     int,
@@ -255,7 +271,7 @@ class Ring(Declared):
     name: Name
     concurrency: Annotated[int, Field(ge=1, le=10000)] | Share = 1
     soak: Duration = 0
-    max_unhealthy: Annotated[int, Field(ge=1)] = 1
+    max_unhealthy: Annotated[int, Field(ge=1, le=1000000)] = 1
     max_unhealthy_percent: Annotated[int, Field(ge=1, le=100)] = 100
     max_errors_percent: Percent = 5
     unknown_deadline: Duration = 300
@@ -265,7 +281,7 @@ class Ring(Declared):
 class Bounds(Declared):
     """How much one plan may delete or retire; met by count or by percentage, whichever is smaller."""
 
-    max_deletions: Annotated[int, Field(ge=0)] = 5
+    max_deletions: Annotated[int, Field(ge=0, le=1000000)] = 5
     max_deletions_percent: Percent = 10
 
 

@@ -59,7 +59,13 @@ _COLUMN_BITS = 24
 _COLUMN_MASK = (1 << _COLUMN_BITS) - 1
 
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_INTEGER = re.compile(r"[-+]?[0-9]{1,18}|0o[0-7]{1,18}|0x[0-9a-fA-F]{1,14}")
+_INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]{1,18}|0x[0-9a-fA-F]{1,14}")
+_BREAKS_ESCAPED = {"\x85": "N", "\u2028": "L", "\u2029": "P"}
+_BREAKS = re.compile(f"[{''.join(_BREAKS_ESCAPED)}]")
+"""Line breaks for the parser, which is of YAML 1.1, and for nobody else: what editors show as the rest of a comment
+would be read as a line of its own."""
+_HUGE = 10**18
+"""What stands for a whole number with more digits: it is beyond every limit, and nobody reads thousands of them."""
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _WORDS: dict[str, Any] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -170,6 +176,11 @@ def read(file: str, data: bytes) -> Document:
         return document
     if match := _UNPRINTABLE.search(text):
         document.wrong(_end_of(text[: match.start()]), f"control character U+{ord(match[0]):04X}", "Remove it")
+        return document
+    if match := _BREAKS.search(text):
+        # Inside of quotes an escape says the same, and everybody sees it.
+        right = f'Remove it, or write "\\{_BREAKS_ESCAPED[match[0]]}" in double quotes'
+        document.wrong(_end_of(text[: match.start()]), f"line separator U+{ord(match[0]):04X}", right)
         return document
     try:
         _build(document, Parser(text))
@@ -319,7 +330,14 @@ def _decorated(document: Document, event: Any, at: int) -> None:
 def _resolve(text: str) -> Any:
     if text[0] in "+-.0123456789":
         if _INTEGER.fullmatch(text):
-            return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+            return int(text, 0) if text[:2] in ("0o", "0x") else _decimal(text)
         if _FLOAT.fullmatch(text) and math.isfinite(number := float(text)):
             return number
     return text
+
+
+def _decimal(text: str) -> int:
+    digits = text.lstrip("+-").lstrip("0")
+    if len(digits) > 18:
+        return -_HUGE if text[0] == "-" else _HUGE
+    return int(f"-{digits or 0}" if text[0] == "-" else digits or 0)
