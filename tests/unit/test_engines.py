@@ -11,9 +11,11 @@ from uuid import uuid4
 
 import pytest
 
+from plantroom.kernel.errors import EngineError
+from plantroom.runtime import engines as runtime_engines
 from plantroom.runtime import logs
 from plantroom.runtime.engines import Engines, free_ports, port_free
-from plantroom.runtime.settings import Settings
+from plantroom.runtime.settings import Settings, remove_sockets, socket_directory
 from plantroom.runtime.temporal import connect
 
 
@@ -99,3 +101,34 @@ async def test_whoever_watches_the_engines_keeps_their_logs_short(
     assert await Engines(given).revive() == []
     assert [log.read_text() for log in grown] == ["", ""]
     assert [log.with_name(f"{log.name}.1").read_text() for log in grown] == ["more than a little\n"] * 2
+
+
+@pytest.mark.parametrize("answers", [False, True], ids=["nobody", "somebody else"])
+async def test_a_temporal_of_one_s_own_is_asked_before_anything_is_started(
+    settings: Settings, taken: int, monkeypatch: pytest.MonkeyPatch, answers: bool
+) -> None:
+    monkeypatch.setattr(runtime_engines, "_OWN_PATIENCE_S", 0.5)
+    address = f"127.0.0.1:{taken if answers else free_ports(1)[0]}"
+    engines = Engines(Settings(settings.home, temporal_address=address))
+    with pytest.raises(EngineError, match=f"PR806 Temporal: does not answer at {address}") as told:
+        await engines.start()
+    assert "PLANTROOM_TEMPORAL_ADDRESS" in told.value.remedy
+    assert not engines.states()[0].running, "the embedded PostgreSQL"
+
+
+async def test_a_database_that_is_none_leaves_no_temporal_running(settings: Settings) -> None:
+    engines = Engines(Settings(settings.home, database_url="foo"))
+    with pytest.raises(EngineError, match="PR804"):
+        await engines.start()
+    assert [one.running for one in engines.states()] == [False]
+
+
+def test_sockets_below_tmp_go_with_what_has_ended(short_dir: Path, tmp_path: Path) -> None:
+    near, far = short_dir / uuid4().hex[:8], tmp_path / ("long" * 20)
+    for home in (near, far):
+        run = socket_directory(home)
+        (run / "pg-control").mkdir()
+        (run / "pg-control" / "socket").touch()
+        remove_sockets(home)
+        assert run.exists() == (home == near)
+    assert run.parent == Path("/tmp")

@@ -98,7 +98,8 @@ def words(error: ErrorDetails, written: str | None) -> tuple[str, str]:
     if kind == "missing":
         return f"{path[-1]} is missing", f"Add {path[-1]}"
     if len(path) == 3 and path[0] == "rings" and path[2] == "concurrency":
-        return f"{shown} is not a concurrency", "Give a count from 1 to 10000, or a percentage from 1% to 100%, as in 25%"
+        right = "Give a count from 1 to 10000, or a percentage from 1% to 100%, as in 25%"
+        return f"{shown} is not a concurrency", right
     if kind == "string_type" and written is not None and given is not None and not secret:
         what = "is not text" if isinstance(given, bool) else "is a number"
         return f"{written} without quotes {what}", f'Write "{written}"'

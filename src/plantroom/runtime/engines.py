@@ -20,10 +20,14 @@ from plantroom.runtime.logs import keep_short
 from plantroom.runtime.postgres import Cluster
 from plantroom.runtime.processes import Daemon
 from plantroom.runtime.settings import Settings
+from plantroom.runtime.temporal import connect
 
 _DATABASE = "plantroom"
 _TEMPORAL_PATIENCE_S = 60
 """A first start on a busy machine; 3 to 4 s on an idle one."""
+
+_OWN_PATIENCE_S = 10
+"""For a Temporal of one's own that starts together with Plantroom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +60,17 @@ class Engines:
             http_port=self._given.http_port or ports["http"],
             https_port=self._given.https_port or ports["https"],
         )
+        # What is given is tried before what is not is started: an address that is wrong leaves nothing running.
+        if settings.temporal_address is not None:
+            own = settings.temporal_address, settings.temporal_namespace, settings.temporal_key
+            await connect(*own, patience_s=_OWN_PATIENCE_S)
         if settings.database_url is None:
             settings = replace(settings, database_url=await asyncio.to_thread(self._start_postgres))
+        assert settings.database_url is not None
+        await asyncio.to_thread(migrate, settings.database_url)
         if settings.temporal_address is None:
             await self._start_temporal(ports["temporal"])
             settings = replace(settings, temporal_address=f"127.0.0.1:{ports['temporal']}")
-        assert settings.database_url is not None
-        await asyncio.to_thread(migrate, settings.database_url)
         return settings
 
     async def revive(self) -> list[str]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import grp
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -98,6 +99,13 @@ def socket_directory(home: Path) -> Path:
     if not stat.S_ISDIR(there.st_mode) or there.st_uid != os.geteuid() or there.st_mode & 0o022:
         raise EngineError("PR805", str(outside), value="is not ours alone", remedy="Remove it, or use a shorter --home")
     return outside
+
+
+def remove_sockets(home: Path) -> None:
+    """Of a home whose engines have ended, where they lie below /tmp: there nobody knows whose they were."""
+    directory = socket_directory(home)
+    if not directory.is_relative_to(home):
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _port(environ: Mapping[str, str], name: str) -> int | None:

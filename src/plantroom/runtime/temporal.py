@@ -41,11 +41,16 @@ async def connect(address: str, namespace: str, key_file: Path, patience_s: floa
     until = loop.time() + patience_s
     while True:
         try:
-            return await Client.connect(address, namespace=namespace, data_converter=converter(key_file))
-        except (RuntimeError, RPCError) as error:
+            # What listens without a word would be waited for without end.
+            asked = Client.connect(address, namespace=namespace, data_converter=converter(key_file))
+            return await asyncio.wait_for(asked, max(until - loop.time(), 1))
+        except (RuntimeError, RPCError, TimeoutError, ValueError) as error:
             if loop.time() >= until:
                 raise EngineError(
-                    "PR806", "Temporal", value=f"does not answer at {address}", remedy="See `plantroom status`"
+                    "PR806",
+                    "Temporal",
+                    value=f"does not answer at {address}",
+                    remedy="See `plantroom status`, and whether PLANTROOM_TEMPORAL_ADDRESS is right",
                 ) from error
             await asyncio.sleep(0.3)
 

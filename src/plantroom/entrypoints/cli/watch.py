@@ -25,7 +25,7 @@ from plantroom.runtime.engines import Engines, EngineState
 from plantroom.runtime.http import Client
 from plantroom.runtime.locks import open_lock
 from plantroom.runtime.processes import started_at
-from plantroom.runtime.settings import Settings
+from plantroom.runtime.settings import Settings, remove_sockets
 from plantroom.runtime.terminal import err, out, working
 
 _LOOK = 1.0
@@ -59,6 +59,7 @@ def end(settings: Settings) -> None:
     engines = Engines(settings)
     asyncio.run(bootstrap.platform(engines.addresses()).shutdown())
     asyncio.run(engines.stop())
+    remove_sockets(settings.home)
 
 
 def states(settings: Settings) -> list[EngineState]:
