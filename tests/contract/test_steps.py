@@ -248,6 +248,129 @@ async def test_one_script_leaves_nothing_of_its_session_to_the_next(local: Local
     assert _seen(local, name)[0] == [0]
 
 
+GRAB = """
+    CREATE TABLE public.caught (who text);
+    CREATE FUNCTION public.grab() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+        IF current_setting('is_superuser') = 'on' THEN INSERT INTO public.caught VALUES (current_user); END IF;
+        RETURN true;
+    END $$;
+"""
+"""To be called by a superuser is to be caught: it could start programs."""
+TEXT_EQUAL = """
+    CREATE SCHEMA evil;
+    CREATE FUNCTION evil.set_config(text, text, boolean) RETURNS text LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM public.grab(); RETURN pg_catalog.set_config($1, $2, $3); END $$;
+    CREATE FUNCTION evil.same(text, text) RETURNS boolean LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM public.grab(); RETURN $1 OPERATOR(pg_catalog.=) $2; END $$;
+    CREATE OPERATOR evil.= (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.same);
+"""
+PATH = "evil, pg_catalog, public"
+AGAIN = """
+    CREATE TABLE public.put_off (a int);
+    CREATE FUNCTION public.again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        SET CONSTRAINTS ALL DEFERRED;
+        IF NEW.a < 1 THEN INSERT INTO public.put_off VALUES (NEW.a + 1); RETURN NULL; END IF;
+        PERFORM public.grab();
+        EXECUTE 'DECLARE late CURSOR WITH HOLD FOR SELECT public.grab()';
+        SET search_path = evil, pg_catalog;
+        RETURN NULL;
+    END $$;
+    CREATE CONSTRAINT TRIGGER again AFTER INSERT ON public.put_off DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION public.again();
+    INSERT INTO public.put_off VALUES (0);
+"""
+
+
+@pytest.mark.parametrize(
+    ("evil", "refused"),
+    [
+        (f"{TEXT_EQUAL} SET search_path = {PATH}", ""),
+        (f"{TEXT_EQUAL} SELECT pg_catalog.set_config('search_path', '{PATH}', false)", ""),
+        (f"{TEXT_EQUAL} SET LOCAL search_path = {PATH}", ""),
+        ("DECLARE held CURSOR WITH HOLD FOR SELECT public.grab()", ""),
+        (TEXT_EQUAL + AGAIN, "puts others off"),
+        (
+            "CREATE FUNCTION public.dropped() RETURNS event_trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN PERFORM public.grab(); END $$;"
+            " CREATE EVENT TRIGGER dropped ON sql_drop EXECUTE FUNCTION public.dropped()",
+            "permission denied to create event trigger",
+        ),
+        (
+            "CREATE FUNCTION public.written() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN PERFORM public.grab(); RETURN NEW; END $$;"
+            " CREATE TRIGGER written BEFORE INSERT ON plantroom.script FOR EACH ROW"
+            " EXECUTE FUNCTION public.written()",
+            "permission denied for schema plantroom",
+        ),
+    ],
+)
+async def test_nothing_that_a_script_leaves_is_run_by_the_superuser(
+    local: LocalPlatform, evil: str, refused: str
+) -> None:
+    name = await _made(local)
+    await local.databases.apply(database(name), script("1.1", GRAB), Limits(1000))
+
+    async def question(_version: int, _role: str, run: Run) -> Rows:
+        (found,) = await run("SELECT set_config('jit', 'off', true), 'a'::text = 'b'::text")
+        return [found, *await run("SHOW search_path")]
+
+    seen: list[Rows] = []
+
+    def after(answer: Answer) -> str:
+        seen.append(answer.rows)
+        return ""
+
+    bad = Script.of("1.2", [Step(evil), Step("SELECT 1"), Step("SELECT 2")])
+    async with local.databases.enter(database(name)) as inside:
+        applied = inside.apply(bad, Limits(1000), Check(question, lambda _: "", after))
+        if refused:
+            with pytest.raises(PlatformError, match=refused) as caught:
+                await applied
+            assert caught.value.code == "PR405"
+        else:
+            assert await applied
+            assert [list(rows) for rows in seen] == [[("off", False), ("pg_catalog,pg_temp",)]]
+        assert await inside.ask(question)
+        await inside.scripts()
+    with psycopg.connect(superuser(local, database_name(name))) as connection:
+        assert connection.execute("SELECT who FROM public.caught").fetchall() == []
+
+
+async def test_a_script_is_within_its_limits_after_another_step_has_put_them_off(local: LocalPlatform) -> None:
+    name = await _made(local)
+
+    async def question(_version: int, _role: str, run: Run) -> Rows:
+        return await run("SELECT current_setting('lock_timeout'), current_setting('statement_timeout')")
+
+    seen: list[Rows] = []
+
+    def after(answer: Answer) -> str:
+        seen.append(answer.rows)
+        return ""
+
+    off = script("1.1", "SET lock_timeout = 0; SET statement_timeout = 0; SET standard_conforming_strings = off")
+    assert await local.databases.apply(database(name), off, Limits(1234, 4321), Check(question, lambda _: "", after))
+    assert [list(rows) for rows in seen] == [[("1234ms", "4321ms")]]
+
+
+async def test_a_script_puts_no_statement_in_the_place_of_a_prepared_one(local: LocalPlatform) -> None:
+    """psycopg prepares what it has sent some times, under names that anybody can guess."""
+    name = await _made(local)
+    await local.databases.apply(database(name), script("1.1", GRAB), Limits(1000))
+    swap = """
+        DO $do$ DECLARE one record; BEGIN
+            FOR one IN SELECT name, array_length(parameter_types, 1) AS taken FROM pg_prepared_statements LOOP
+                EXECUTE format('DEALLOCATE %I', one.name);
+                EXECUTE format('PREPARE %I (text) AS SELECT public.grab() WHERE $1 IS NOT NULL', one.name);
+            END LOOP;
+        END $do$
+    """
+    steps = Script.of("1.2", [Step(swap) for _ in range(12)])
+    assert await local.databases.apply(database(name), steps, Limits(1000))
+    with psycopg.connect(superuser(local, database_name(name))) as connection:
+        assert connection.execute("SELECT who FROM public.caught").fetchall() == []
+
+
 async def test_another_script_half_way_is_not_gone_on_with(local: LocalPlatform, home: Home) -> None:
     name = await _made(local)
     fails = Script.of("1.1", [Step("ALTER TABLE note ADD COLUMN first int"), Step("SELECT 1 / 0")])

@@ -79,6 +79,8 @@ class Pool:
                 autocommit=True,
                 connect_timeout=CONNECT_TIMEOUT_S,
                 options=f"-c search_path={path}",
+                # A script can put a statement of its own in the place of one that is prepared.
+                prepare_threshold=None,
             )
         except psycopg.OperationalError as error:
             raise PlatformError(_refused(str(error), database), subject, value=str(error).strip()) from error

@@ -3,8 +3,10 @@
 The records are in the schema `plantroom`, into which that role cannot write. A step that is a transaction is run by a
 function that belongs to the role and has SECURITY DEFINER, because PostgreSQL lets nothing inside of such a function
 take another role or end the transaction (CREATE FUNCTION, "Writing SECURITY DEFINER Functions Safely"; SET ROLE,
-"Notes"): a script that says RESET ROLE or COMMIT fails, instead of going on as the superuser. A statement that cannot
-be in a transaction is run by a connection that signs in as the role, so that there is no other to go back to.
+"Notes"): a script that says RESET ROLE or COMMIT fails, instead of going on as the superuser. What a script leaves in
+the session outlives the function, though, and the superuser goes on in it: settings, cursors and deferred triggers are
+got rid of before anything else is said. A statement that cannot be in a transaction is run by a connection that signs
+in as the role, so that there is no other to go back to.
 """
 
 from __future__ import annotations
@@ -81,6 +83,20 @@ _MAKE = """
     END
     $run$
 """
+
+_TAKEN_BACK = ("RESET ALL", "CLOSE ALL")
+"""What a script has set stays set when its function is left, the search path too, and a cursor WITH HOLD is filled at
+the commit, by the superuser. Neither statement looks anything up by name. RESET goes back to what the connection began
+with; SET LOCAL would only hide what the script has set until the commit."""
+
+_WAITING = """
+    SELECT DISTINCT n.nspname, c.relname FROM pg_catalog.pg_trigger t
+    JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE t.tgdeferrable AND c.relkind IN ('r', 'p', 'f')
+"""
+"""The tables that may have deferred triggers waiting."""
+_PENDING = "ALTER TABLE ONLY {} RESET (autovacuum_enabled)"
+"""Refused for a table of which a trigger waits. It is taken back at once."""
 
 _BUSY = ("55P03", "40P01", "55006")
 """lock_not_available, deadlock_detected, object_in_use."""
@@ -229,11 +245,27 @@ class _One:
             owner = sql.SQL("ALTER FUNCTION plantroom.run(text) OWNER TO {}").format(sql.Identifier(self._role))
             await connection.execute(owner)
             touched = await self._first("SELECT plantroom.run(%s)", step.sql)
+            for statement in _TAKEN_BACK:
+                await connection.execute(statement)
+            await self._bound(connection)
+            await self._nothing_waits()
             await connection.execute("DROP FUNCTION plantroom.run(text)")
             if step.batch and touched != (0,):
                 return False
             await self._record(place)
             return True
+
+    async def _nothing_waits(self) -> None:
+        """No trigger is left for the commit: what one does there is no longer bound to the role's function. A trigger
+        that defers others while it is run itself can leave some, whatever the function ends with."""
+        connection = self._connection
+        for names in await (await connection.execute(_WAITING)).fetchall():
+            try:
+                async with connection.transaction(force_rollback=True):
+                    await connection.execute(sql.SQL(_PENDING).format(sql.Identifier(*names)))
+            except psycopg.errors.ObjectInUse as error:
+                value = f"a trigger on {'.'.join(names)} puts others off until the commit"
+                raise PlatformError("PR405", self._subject, value=value, remedy="Have them run at once") from error
 
     async def _alone(self, place: int, step: Step, *, begun: bool) -> None:
         connection = self._connection
