@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from tests.house import TINY, build_tiny
+from tests.schema.versions import lacking, on_each
 
 from plantroom.delivery.schema.ground import Ground
 from plantroom.delivery.schema.model import Failure, Statement
@@ -225,15 +226,60 @@ def test_sql_of_others_is_no_superusers(home: Path) -> None:
         "ALTER FUNCTION own() OWNER TO plantroom",
         "CREATE CAST (integer AS text) WITHOUT FUNCTION",
         "GRANT EXECUTE ON FUNCTION pg_read_file(text) TO plantroom_owner",
+        "ALTER FUNCTION own() OWNER TO pg_execute_server_program",
+        'ALTER FUNCTION own() OWNER TO "pg_read_server_files"',
         "CREATE EXTENSION file_fdw; CREATE SERVER f FOREIGN DATA WRAPPER file_fdw;"
         " CREATE FOREIGN TABLE t (a text) SERVER f OPTIONS (program 'true')",
     ],
 )
+@on_each
 def test_nobody_gets_more_than_the_owner_has(ground: Ground, grab: str) -> None:
+    if lacking(ground.url("postgres"), grab):
+        pytest.skip("the extension is not here")
     ground.create("grabbed")
     own = "CREATE FUNCTION own() RETURNS integer LANGUAGE sql SECURITY DEFINER AS $$ SELECT 1 $$;"
     failed = ground.load("grabbed", split(own + grab))
     assert [one.state for one in failed] in (["42501"], ["0LP01"], ["42939"]), failed
+
+
+@on_each
+def test_a_superuser_calls_nothing_of_a_scripts(ground: Ground) -> None:
+    ground.create("called")
+    text = """
+        CREATE SCHEMA evil;
+        CREATE TABLE public.caught (who text);
+        CREATE FUNCTION evil.set_config(text, text, boolean) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+            IF current_setting('is_superuser') = 'on' THEN INSERT INTO public.caught VALUES (current_user); END IF;
+            RETURN pg_catalog.set_config($1, $2, $3);
+        END $$;
+        SET search_path = evil, pg_catalog, public;
+        CREATE PUBLICATION p1 FOR ALL TABLES;
+        CREATE PUBLICATION p2 FOR ALL TABLES;
+    """
+    assert ground.load("called", split(text)) == []
+    with ground.session("called") as session:
+        assert session.owner.execute("SELECT * FROM public.caught").fetchall() == []
+        assert session.superuser.execute("SHOW search_path").fetchone() in (
+            ("pg_catalog, pg_temp",),
+            ("pg_catalog,pg_temp",),
+        )
+
+
+@pytest.mark.parametrize("role", ["plantroom", "pg_execute_server_program"])
+def test_an_error_of_a_scripts_own_gives_it_no_role(ground: Ground, role: str) -> None:
+    ground.create("lied")
+    lie = f"""DO $$ BEGIN RAISE EXCEPTION 'role "{role}" does not exist' USING ERRCODE = '42704'; END $$;"""
+    assert ground.load("lied", split(lie))
+    with ground.session("lied") as session:
+        found = session.owner.execute("SELECT pg_has_role(%s, 'MEMBER')", (role,)).fetchone()
+    assert found == (False,)
+
+
+@on_each
+def test_a_schema_may_make_a_role(ground: Ground) -> None:
+    ground.create("roles")
+    text = "CREATE ROLE made_here; CREATE TABLE t (a int); ALTER TABLE t OWNER TO made_here;"
+    assert ground.load("roles", split(text)) == []
 
 
 def test_a_trigger_on_login_is_not_run_by_whoever_dumps(ground: Ground) -> None:

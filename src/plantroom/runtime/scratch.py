@@ -143,7 +143,9 @@ class Scratch:
         while True:
             with suppress(psycopg.OperationalError):
                 with psycopg.connect(self.url(SUPERUSER, "postgres"), autocommit=True) as connection:
-                    connection.execute(f"CREATE ROLE {OWNER} LOGIN CREATEROLE CREATEDB")
+                    # Before 16, CREATEROLE grants every role that is no superuser, those that start programs too.
+                    roles = "CREATEROLE" if connection.info.server_version >= 160000 else "NOCREATEROLE"
+                    connection.execute(f"CREATE ROLE {OWNER} LOGIN {roles} CREATEDB")
                 return
             if keeper.poll() is not None or time.monotonic() > until:
                 said = keeper.stdout.read().strip() if keeper.poll() is not None and keeper.stdout else ""

@@ -40,12 +40,19 @@ has, or makes a function the superuser's: no roles, no grants, no foreign tables
 _EVENT_TRIGGER = re.compile(r"(CREATE|ALTER)\s+EVENT\s+TRIGGER\s", re.IGNORECASE)
 _NOBODY = frozenset({SUPERUSER, "current_user", "session_user", "current_role"})
 """To whom nothing is given by the superuser: all of these would be itself."""
+_POWERFUL = """
+    SELECT FROM pg_catalog.pg_roles r JOIN pg_catalog.pg_roles s ON pg_catalog.pg_has_role(r.oid, s.oid, 'MEMBER')
+    WHERE r.rolname = %s AND (s.rolsuper OR s.rolname ~ '^pg_')
+"""
+_CATALOG = "pg_catalog,pg_temp"
+"""The superuser's search path: nothing that a script has made is called by name."""
 _NO_ROLE = re.compile(r'role "(.+)" does not exist')
 _DENIED = "42501"
 _UNDEFINED_OBJECT = "42704"
 _DUPLICATE_OBJECT = "42710"
 _SETTINGS = re.compile(r"SET\s+(?!CONSTRAINTS)|SELECT\s+pg_catalog\.set_config|RESET\b", re.IGNORECASE)
 _UNKNOWN_SETTING = ("42704", "22023", "42501", "55P02")
+_PLAIN_ROLE = re.compile(rf"CREATE\s+ROLE\s+(?P<name>{_NAME})\s*;?\s*$", re.IGNORECASE)
 _ROLE = re.compile(r"CREATE\s+(ROLE|USER|GROUP)\b", re.IGNORECASE)
 _MOST_ROUNDS = 60
 _MOST_BATCHES = 1000
@@ -59,7 +66,9 @@ class Ground:
 
     def __init__(self, scratch: Scratch) -> None:
         self._scratch = scratch
-        self._admin: Connection = psycopg.connect(scratch.url(SUPERUSER, "postgres"), autocommit=True)
+        self._admin: Connection = psycopg.connect(
+            scratch.url(SUPERUSER, "postgres"), autocommit=True, options=f"-c search_path={_CATALOG}"
+        )
         self.version = self._admin.info.server_version // 10000
         if self.version >= 17:
             # However it connects: one on login would be run by whoever dumps the database.
@@ -89,6 +98,8 @@ class Ground:
 
     def connect(self, name: str, role: str) -> Connection:
         options = "-c check_function_bodies=off -c client_min_messages=error"
+        if role == SUPERUSER:
+            options += f" -c search_path={_CATALOG}"
         return psycopg.connect(self.url(name, role), autocommit=True, options=options)
 
     def dump(self, name: str) -> list[Entry]:
@@ -117,9 +128,16 @@ class Ground:
     def role(self, name: str) -> None:
         """A role that a schema speaks of; it may do nothing by itself, and the owner may act as it."""
         role = sql.Identifier(name)
-        if self._admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone() is None:
+        if self._admin.execute("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = %s", (name,)).fetchone() is None:
             self._admin.execute(sql.SQL("CREATE ROLE {}").format(role))
+        elif self.powerful(name):
+            # It is there: an error that says otherwise was raised by a script.
+            return
         self._admin.execute(sql.SQL("GRANT {} TO {}").format(role, sql.Identifier(OWNER)))
+
+    def powerful(self, name: str) -> bool:
+        """Whether a role is a superuser or one of PostgreSQL's own, or may act as one."""
+        return self._admin.execute(_POWERFUL, (name,)).fetchone() is not None
 
     def load(self, name: str, statements: Iterable[Statement]) -> list[Failure]:
         """In any order that leads to the end; what did not run, in the order of the text."""
@@ -226,10 +244,17 @@ class Session:
         body = bare(statement.sql)
         if failure.state == _DUPLICATE_OBJECT and _ROLE.match(body):
             return statement
+        plain = _PLAIN_ROLE.match(body)
+        if failure.state == _DENIED and plain is not None and self._ground.version < 16:
+            # There the owner may make none: who may, could be granted everything (see Scratch).
+            name = plain["name"]
+            try:
+                self._ground.role(name[1:-1].replace('""', '"') if name.startswith('"') else name.lower())
+            except psycopg.Error as error:
+                return Failure(statement, error.sqlstate or "", str(error).strip())
+            return statement
         outside = self.owner.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-        if failure.state == _DENIED and _may_be_privileged(body, self._ground.version) and outside:
-            path = self._path()
-            self.superuser.execute("SELECT set_config('search_path', %s, false)", (path,))
+        if failure.state == _DENIED and outside and self._may_be_privileged(body):
             again = self.try_on(self.superuser, statement)
             if again is None:
                 self.let_in()
@@ -251,6 +276,8 @@ class Session:
     def try_on(self, connection: Connection, statement: Statement) -> Failure | None:
         """A batch is run again until it finds nothing; in a transaction that is open, once."""
         try:
+            if connection is self._super:
+                self._names_as_the_owner()
             for _ in range(_MOST_BATCHES):
                 # For the superuser one statement and no more, by the protocol and not by how the text was split.
                 done = connection.execute(statement.sql.encode(), prepare=False, binary=connection is self._super)
@@ -259,7 +286,32 @@ class Session:
                     return None
         except psycopg.Error as error:
             return Failure(statement, error.sqlstate or "", str(error).strip())
+        finally:
+            if connection is self._super and not connection.broken:
+                status = connection.info.transaction_status
+                if status != psycopg.pq.TransactionStatus.INERROR:
+                    connection.execute(f"SET search_path = {_CATALOG}")
         return Failure(statement, "", f"it still finds rows when it has run {_MOST_BATCHES} times")
+
+    def _names_as_the_owner(self) -> None:
+        """For one statement. PostgreSQL's own names come first whatever the owner's path says: pg_catalog is left out
+        of the path, and so before it."""
+        row = self.owner.execute("SELECT pg_catalog.current_schemas(false)").fetchone()
+        names: list[sql.Composable] = [
+            sql.Identifier(one) for one in (row[0] if row else ()) if not one.startswith("pg_")
+        ]
+        self.superuser.execute(sql.SQL("SET search_path = {}").format(sql.SQL(", ").join(names or [sql.Literal("")])))
+
+    def _may_be_privileged(self, body: str) -> bool:
+        if self._ground.version < 17 and _EVENT_TRIGGER.match(body):
+            # They cannot be turned off there, and would be run by the superuser.
+            return False
+        match = _PRIVILEGED.match(body)
+        if match is None:
+            return False
+        owner = match["owner"] or ""
+        name = owner[1:-1].replace('""', '"') if owner.startswith('"') else owner.lower()
+        return name.lower() not in _NOBODY and not self._ground.powerful(name)
 
     def _path(self) -> str:
         row = self.owner.execute("SHOW search_path").fetchone()
@@ -267,16 +319,8 @@ class Session:
         return str(row[0])
 
     def _set_path(self, path: str) -> str:
-        self.owner.execute("SELECT set_config('search_path', %s, false)", (path,))
+        self.owner.execute("SELECT pg_catalog.set_config('search_path', %s, false)", (path,))
         return path
-
-
-def _may_be_privileged(body: str, version: int) -> bool:
-    if version < 17 and _EVENT_TRIGGER.match(body):
-        # They cannot be turned off there, and would be run by the superuser.
-        return False
-    match = _PRIVILEGED.match(body)
-    return match is not None and (match["owner"] or "").strip('"').lower() not in _NOBODY
 
 
 def said(failures: Sequence[Failure]) -> str:
