@@ -98,9 +98,10 @@ def core(
     courier = courier or TemporalCourier(settings.temporal_address, settings.temporal_namespace, settings.temporal_key)
     tenancy = TenancyService(database, ledger, estate, catalogue, courier, now)
     migrations_gate = MigrationGate(database, catalogue)
-    gates = (StageGate(database), migrations_gate)
+    stages_gate = StageGate(database)
+    gates = (stages_gate, migrations_gate)
     trains = TrainService(database, ledger, tenancy, catalogue, courier, gates, now)
-    schemas = SchemaService(database, ledger, tenancy, catalogue, courier, migrations_gate, now)
+    schemas = SchemaService(database, ledger, tenancy, catalogue, courier, migrations_gate, (stages_gate,), now)
     return Core(settings, database, ledger, catalogue, courier, tenancy, trains, schemas)
 
 

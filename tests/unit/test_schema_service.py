@@ -16,11 +16,14 @@ from plantroom.delivery.schema.fleet_model import script_data
 from plantroom.delivery.schema.gate import MigrationGate
 from plantroom.delivery.schema.model import Hazard, HazardClass, SchemaError
 from plantroom.delivery.schema.service import SchemaService
+from plantroom.estate.changes import Status
 from plantroom.estate.loader import load
 from plantroom.estate.model import Loaded
-from plantroom.kernel.verdict import Allowed, Refused
+from plantroom.kernel.verdict import Allowed, Refused, Verdict
 from plantroom.ledger.service import Ledger
 from plantroom.platforms.contract import Script, ScriptSeen, Step
+from plantroom.rollout import store as rollout_store
+from plantroom.rollout.model import Target
 from plantroom.runtime import clock
 from plantroom.runtime.database import Database
 
@@ -78,6 +81,13 @@ async def service(database: Database, directory: Path, courier: Sent, **manageme
     return await service_of(tiny_estate({"alder": "pilot", "birch": "pilot"}), database, directory, courier, management)
 
 
+class Shut:
+    """A gate of another room's."""
+
+    async def judge(self, *_: object) -> Verdict:
+        return Refused("it was never at uat")
+
+
 def with_second_person(where: str) -> dict[str, Any]:
     estate = tiny_estate({"alder": "pilot", "birch": "pilot"})
     rules = {"second_person": ["loses data"]}
@@ -86,7 +96,12 @@ def with_second_person(where: str) -> dict[str, Any]:
 
 
 async def service_of(
-    estate: dict[str, Any], database: Database, directory: Path, courier: Sent, management: Mapping[str, str]
+    estate: dict[str, Any],
+    database: Database,
+    directory: Path,
+    courier: Sent,
+    management: Mapping[str, str],
+    others: Sequence[Shut] = (),
 ) -> SchemaService:
     for client, word in management.items():
         estate["clients"][client]["management"] = word
@@ -99,7 +114,9 @@ async def service_of(
     ledger = Ledger(database, directory / "ledger", "test", clock.now)
     applied = Applied(directory / "estate", estate)
     releases = Releases()
-    return SchemaService(database, ledger, applied, releases, courier, MigrationGate(database, releases), clock.now)
+    return SchemaService(
+        database, ledger, applied, releases, courier, MigrationGate(database, releases), others, clock.now
+    )
 
 
 async def test_of_two_who_ask_at_once_one_is_told_of_the_other(database: Database, tmp_path: Path) -> None:
@@ -168,3 +185,33 @@ async def test_there_is_nothing_to_say_yes_to_in_a_release_that_brings_no_script
     for what, code in (("1.2", "PR013"), ("sha256:" + "7" * 64, "PR011")):
         with pytest.raises(SchemaError, match=code):
             await made.approve(what, "tiny", "as it is", "bob")
+
+
+async def test_a_run_asks_the_gates_that_a_train_asks_and_a_repair_only_its_own(
+    database: Database, tmp_path: Path
+) -> None:
+    estate = tiny_estate({"alder": "pilot", "birch": "pilot"})
+    made = await service_of(estate, database, tmp_path, Sent(), {}, [Shut()])
+    async with database.transaction() as connection:
+        for client in ("alder", "birch"):
+            await rollout_store.keep(connection, target(client), "change", "2027-01-01T00:00:00Z")
+    with pytest.raises(SchemaError, match=r"PR016 tiny 1\.1: it was never at uat"):
+        await made.apply("1.1", actor="ada", application="tiny")
+    assert (await made.apply(REPAIR, actor="ada"))["state"] == "running"
+
+
+def target(client: str) -> Target:
+    return Target(
+        environment=f"{client}/production",
+        status=Status.LIVE,
+        ring="pilot",
+        application="tiny",
+        release="1.0",
+        artefact="sha256:10",
+        revision="one",
+        config="",
+        assignments=(),
+        database_pool="data",
+        file_store=False,
+        hosts=(),
+    )

@@ -19,6 +19,17 @@ def with_uat() -> dict[str, Any]:
     return made
 
 
+async def test_what_was_made_on_an_artefact_does_not_count_for_it(simulate: Any) -> None:
+    async with simulate({"alder": "pilot"}) as world:
+        await world.apply()
+        made = with_uat()
+        made["applications"]["tiny"]["release"] = "2.0"
+        world.declare(made)
+        await world.apply()
+        found = await world.core.trains.gates(version="2.0", application=None, stage="production", actor="tester")
+        assert not found["open"]
+
+
 async def test_what_was_never_at_the_stage_before_does_not_leave_for_the_next_one(simulate: Any) -> None:
     async with simulate({"alder": "pilot"}) as world:
         world.declare(with_uat())

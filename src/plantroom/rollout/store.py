@@ -231,10 +231,12 @@ async def changes_of(connection: AsyncConnection, environment: str, limit: int) 
 
 
 async def was_brought(connection: AsyncConnection, artefact: str, stage: str) -> bool:
-    """Whether a change to this artefact has gone well in some environment of the stage."""
+    """Whether a change to this artefact from another one has gone well in some environment of the stage. One that was
+    made on it has run none of its migrations."""
     found = await connection.execute(
         text(
             "SELECT EXISTS (SELECT FROM change WHERE state = 'done' AND target ->> 'artefact' = :artefact"
+            " AND previous ->> 'artefact' <> :artefact"
             " AND split_part(environment, '/', 2) = :stage)"
         ),
         {"artefact": artefact, "stage": stage},

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from plantroom.delivery.schema.model import Statement
-from plantroom.kernel.verdict import Refused
+from plantroom.estate.model import Estate
+from plantroom.kernel.verdict import Refused, Verdict
 from plantroom.platforms.contract import Script, ScriptSeen
 
 
@@ -50,6 +51,14 @@ class Releases(Protocol):
 
     async def find(self, application: str, version: str) -> str | None:
         """The digest of a version, or None."""
+        ...
+
+
+class Gate(Protocol):
+    """A check of another room's that must hold before a release's schema comes to a stage."""
+
+    async def judge(self, estate: Estate, artefact: str, stage: str, rings: Sequence[str], actor: str, /) -> Verdict:
+        """What is not known refuses like what does not hold."""
         ...
 
 

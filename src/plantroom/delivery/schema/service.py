@@ -9,7 +9,7 @@ from plantroom.delivery.schema import fleet_policy, steps, store
 from plantroom.delivery.schema.fleet_model import Group, Look, Run, RunState, Standing, Work, script_from
 from plantroom.delivery.schema.gate import MigrationGate, hazards_of, migrations_of
 from plantroom.delivery.schema.model import Migration, SchemaError
-from plantroom.delivery.schema.ports import Courier, Releases
+from plantroom.delivery.schema.ports import Courier, Gate, Releases
 from plantroom.estate.changes import Status
 from plantroom.estate.effective import Place, management_of
 from plantroom.estate.model import Estate, Loaded, Management
@@ -38,6 +38,7 @@ class SchemaService:
         releases: Releases,
         courier: Courier,
         gate: MigrationGate,
+        others: Sequence[Gate],
         clock: Clock,
     ) -> None:
         self._database = database
@@ -46,6 +47,7 @@ class SchemaService:
         self._releases = releases
         self._courier = courier
         self._gate = gate
+        self._others = others
         self._clock = clock
 
     async def status(self) -> dict[str, Any]:
@@ -120,7 +122,7 @@ class SchemaService:
             work, databases = await self._repairing(estate, what)
         else:
             work, databases = await self._releasing(estate, what, application, stage)
-        await self._refuse_unapproved(estate, work.about, await self._migrations(what, work.artefact), databases, actor)
+        await self._refuse_shut(estate, work, await self._migrations(what, work.artefact), databases, actor)
         work = Work(work.about, work.artefact, work.script, canaries, per_pool, stop_at)
         now = stamp(self._clock())
         body = {"work": work.as_data(), "databases": databases, "at": now}
@@ -236,10 +238,10 @@ class SchemaService:
     def _name(self, what: str) -> str:
         return f"schema-{what}-{digest({'at': stamp(self._clock())})[7:23]}"
 
-    async def _refuse_unapproved(
+    async def _refuse_shut(
         self,
         estate: Estate,
-        about: str,
+        work: Work,
         migrations: Sequence[Migration],
         databases: Sequence[tuple[str, str]],
         actor: str,
@@ -248,18 +250,19 @@ class SchemaService:
         for environment, _ in databases:
             client, _, stage = environment.partition("/")
             by.setdefault(stage, set()).add(estate.clients[client].ring)
-        verdict = all_of(
-            [
-                await self._gate.may_run(migrations, estate, stage, sorted(rings), actor)
-                for stage, rings in sorted(by.items())
-            ]
-        )
+        verdicts = []
+        for stage, rings in sorted(by.items()):
+            verdicts.append(await self._gate.may_run(migrations, estate, stage, sorted(rings), actor))
+            # A repair is no release: it leads back to what one has left.
+            for other in self._others if work.artefact else ():
+                verdicts.append(await other.judge(estate, work.artefact, stage, sorted(rings), actor))
+        verdict = all_of(verdicts)
         if not isinstance(verdict, Allowed):
             raise SchemaError(
                 "PR016",
-                about,
+                work.about,
                 value=verdict.reason,
-                remedy="Have somebody else read it and say yes, or change `migrations` of the stage or the ring",
+                remedy="Bring it to the stage before; have somebody else read it and say yes; or change the estate",
             )
 
     async def _migrations(self, what: str, artefact: str) -> list[Migration]:

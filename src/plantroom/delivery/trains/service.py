@@ -45,7 +45,9 @@ class StageGate:
                 if not await rollout_store.was_brought(connection, artefact, before):
                     missing.append(before)
         return all_of(
-            Refused(f"{stage} comes after {before}, and no environment there was ever brought to this artefact")
+            Refused(
+                f"{stage} comes after {before}, and no environment there was ever brought to this artefact from another"
+            )
             for before in missing
         )
 
