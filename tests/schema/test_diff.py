@@ -357,3 +357,17 @@ def test_another_dialect_is_refused_by_its_name(home: Path) -> None:
     error = json.loads(ended.stdout)["error"]
     assert (ended.returncode, error["code"], error["value"]) == (1, "PR003", "is one of sqlserver")
     assert "PostgreSQL" in error["limit"]
+
+
+def test_a_rename_of_a_name_with_a_dot_is_taken(home: Path) -> None:
+    new = '-- plantroom: renamed from "Old.T"\nCREATE TABLE "New.T" (a int);'
+    found = diff(home, 'CREATE TABLE "Old.T" (a int);', new)
+    assert found["statements"] == ['ALTER TABLE "Old.T" RENAME TO "New.T"']
+    assert found["proof"]["lost"] == []
+
+
+def test_a_rename_on_the_line_of_create_belongs_to_nothing(home: Path) -> None:
+    (home / "new.sql").write_text("CREATE TABLE c (id int, b text -- plantroom: renamed from a\n);")
+    (home / "old.sql").write_text("CREATE TABLE c (id int, a text);")
+    ended = run(home, str(home / "old.sql"), str(home / "new.sql"), "--json")
+    assert json.loads(ended.stdout)["error"]["code"] == "PR006"

@@ -51,7 +51,8 @@ def declared(statements: Iterable[Statement]) -> list[Statement]:
                 objects += _object(kind, match["old"], name)
                 taken += 1
             if kind == "TABLE":
-                for match in _COLUMN.finditer(body):
+                # On the line of CREATE itself stands no column that could be told from it.
+                for match in _COLUMN.finditer(body, body.find("\n") + 1):
                     columns.append(statement(f"ALTER TABLE {name} RENAME COLUMN {match['old']} TO {match['new']}"))
                     taken += 1
         if taken != marks:
@@ -65,8 +66,8 @@ def declared(statements: Iterable[Statement]) -> list[Statement]:
 
 
 def _object(kind: str, old: str, new: str) -> Sequence[Statement]:
-    schema, _, local = new.rpartition(".")
-    before, _, old_local = old.rpartition(".")
+    schema, local = _parted(new)
+    before, old_local = _parted(old)
     found = []
     at = f"{before}.{old_local}" if before else f"{schema}.{old_local}" if schema else old_local
     if before and schema and before != schema:
@@ -75,3 +76,9 @@ def _object(kind: str, old: str, new: str) -> Sequence[Statement]:
     if old_local != local:
         found.append(statement(f"ALTER {kind} {at} RENAME TO {local}"))
     return found
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """Schema, or "", and name, as they are written: a dot within quotes parts nothing."""
+    found = re.findall(_I, name)
+    return ("", name) if len(found) == 1 else (found[0], found[1])
