@@ -31,6 +31,13 @@ FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {_MINE}
 UNION ALL
+SELECT 'attribute', pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname),
+    pg_catalog.format_type(a.atttypid, a.atttypmod)
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind = 'c' AND {_MINE}
+    AND NOT {_OF_EXTENSION.format("pg_catalog.pg_class", "c.oid")}
+UNION ALL
 SELECT CASE WHEN a.attgenerated <> '' OR a.attidentity = 'a' THEN 'computed' ELSE 'required' END,
     pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname), pg_catalog.format('%I.%I', n.nspname, c.relname)
 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
@@ -83,7 +90,7 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE i.indisunique AND c.relkind IN ('r', 'p') AND {_MINE}
 """
 
-_NEEDED = ("table", "view", "materialized view", "sequence", "column", "function", "type", "value")
+_NEEDED = ("table", "view", "materialized view", "sequence", "column", "attribute", "function", "type", "value")
 """What the running release may name."""
 
 _NEW = {
@@ -94,6 +101,7 @@ _NEW = {
 }
 
 _WIDTH = re.compile(r"(character varying|numeric|character)\((\d+)(?:,(\d+))?\)")
+_MOMENT = re.compile(r"(timestamp|time)(?:\((\d)\))?( with(?:out)? time zone)")
 _LAST = re.compile(r'\.(?:"(?:[^"]|"")+"|[^".]+)$')
 _INTEGERS = ("smallint", "integer", "bigint")
 
@@ -111,12 +119,14 @@ def broken(before: Known, now: Known) -> dict[tuple[str, str], str]:
             continue
         if (kind, name) not in now:
             # Of what has gone as a whole, its parts are not told.
-            with_all = (kind == "column" and _owner(name) not in relations) or (
-                kind == "value" and ("type", value) not in now
+            with_all = (
+                (kind == "column" and _owner(name) not in relations)
+                or (kind == "attribute" and ("type", _owner(name)) not in now)
+                or (kind == "value" and ("type", value) not in now)
             )
             if not with_all:
                 found[kind, name] = f"the running release may still use the {kind}"
-        elif kind == "column" and not _wider(value, now[kind, name]):
+        elif kind in ("column", "attribute") and not wider(value, now[kind, name]):
             found[kind, name] = f"it was {value}, and becomes {now[kind, name]}"
         elif kind == "function" and value != now[kind, name]:
             found[kind, name] = f"it returned {value}, and now {now[kind, name]}"
@@ -140,10 +150,15 @@ def _relations(there: Known) -> set[str]:
     return {name for kind, name in there if kind in _NEEDED[:4]}
 
 
-def _wider(old: str, new: str) -> bool:
+def wider(old: str, new: str) -> bool:
     """Whether everything that the old type holds, the new one does in the same way."""
     if old == new:
         return True
+    if old.endswith("[]") and new.endswith("[]"):
+        return wider(old.removesuffix("[]"), new.removesuffix("[]"))
+    moment, later = _MOMENT.fullmatch(old), _MOMENT.fullmatch(new)
+    if moment is not None and later is not None:
+        return (moment[1], moment[3]) == (later[1], later[3]) and int(later[2] or 6) >= int(moment[2] or 6)
     if old in _INTEGERS and new in _INTEGERS:
         return _INTEGERS.index(old) < _INTEGERS.index(new)
     if (old, new) == ("real", "double precision"):

@@ -99,7 +99,7 @@ def generate(
             found = proven(proof, proof.measured, attempts)
             if best is None or _losses(found) < _losses(best):
                 best = replace(found, safer=safer(ground, FROM, proof, wanted))
-            if not _losses(found):
+            if not any(_losses(found)):
                 return best
             # Another engine may know how to keep the rows; making more things anew will not.
             break
@@ -144,8 +144,9 @@ def proven(proof: Proof, measured: Measured, attempts: Sequence[Attempt]) -> Dif
     )
 
 
-def _losses(found: Diff) -> int:
-    return 0 if found.kept is None else len(found.kept.lost) + len(found.kept.changed)
+def _losses(found: Diff) -> tuple[int, int]:
+    """What goes is worse than what is another."""
+    return (0, 0) if found.kept is None else (len(found.kept.lost), len(found.kept.changed))
 
 
 def _reach(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from plantroom.delivery.schema import breaking, seeds
+from plantroom.delivery.schema import breaking, seeds, unseen
 from plantroom.delivery.schema.ground import Connection, Ground, Session
 from plantroom.delivery.schema.model import Hazard, HazardClass, Kept, Statement
 from plantroom.delivery.schema.statements import bare
@@ -64,7 +64,10 @@ def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Meas
     stumbled = False
     with ground.session(MEASURE) as session:
         before = first = seeds.sow(session.owner)
+        stood = began = unseen.look(session.owner)
         counted_on = _known(session.owner)
+        taken: list[str] = []
+        altered: list[str] = []
         for number, one in enumerate(statements):
             hazards, failed = _statement(session, number, one)
             if failed:
@@ -78,16 +81,24 @@ def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Meas
             if one.batch:
                 # To give values to what was added is what it is for.
                 changed = [name for name in changed if name in seeds.lost(first, after, first)[1]]
-            hazards += [Hazard(HazardClass.LOSES_DATA, number, name, "its rows go") for name in gone]
+            stands = unseen.look(session.owner)
             hazards += [Hazard(HazardClass.CHANGES_VALUES, number, name, "its values are others") for name in changed]
+            cut = [name for name in unseen.narrowed(stood, stands, began) if name not in changed]
+            hazards += [Hazard(HazardClass.CHANGES_VALUES, number, name, unseen.CUT) for name in cut]
+            unshown = [name for name in unseen.lost(stood, stands, began) if name not in gone]
+            gone, changed = [*gone, *unshown], [*changed, *cut]
+            hazards += [Hazard(HazardClass.LOSES_DATA, number, name, "its rows go") for name in gone]
+            taken, altered = [*taken, *unshown], [*altered, *cut]
             hazards += [Hazard(HazardClass.CANNOT_BE_UNDONE, number, name, _KEPT) for name in (*gone, *changed)]
             if _VALUE.match(bare(one.sql)):
                 hazards.append(Hazard(HazardClass.CANNOT_BE_UNDONE, number, "", "no value is ever taken from an enum"))
             misses.append(breaking.broken(counted_on, _known(session.owner)))
             found += hazards
-            before = after
+            before, stood = after, stands
     found += _breaks(misses)
     gone, changed = seeds.lost(first, before, first)
+    gone += [name for name in dict.fromkeys(taken) if name not in gone]
+    changed += [name for name in dict.fromkeys(altered) if name not in changed]
     with_rows = sum(1 for count in first.rows.values() if count)
     return Measured(found, Kept(len(first.tables), with_rows, sum(first.rows.values()), gone, changed))
 

@@ -1,0 +1,151 @@
+"""What a statement takes or alters where the proof's rows cannot show it: by the catalogue, before and after it.
+
+Partitions that take no row of ours, values that a narrower type would cut, parts of a composite type: what may hold
+somebody's data counts as if it did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from plantroom.delivery.schema.breaking import wider
+from plantroom.delivery.schema.ground import Connection
+
+_MINE = "n.nspname !~ '^pg_|^information_schema$'"
+
+_PARTITIONS = f"""
+    SELECT c.oid::bigint, pg_catalog.format('%s.%s', n.nspname, c.relname)
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND c.relispartition AND {_MINE}
+"""
+
+# A domain is what it is made of. Of a composite type only what a table holds, through arrays and domains too, counts.
+_COLUMNS = f"""
+    WITH RECURSIVE held(type) AS (
+        SELECT a.atttypid FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+        WHERE c.relkind IN ('r', 'p', 'm') AND a.attnum > 0 AND NOT a.attisdropped
+        UNION
+        SELECT part.type FROM held JOIN pg_catalog.pg_type t ON t.oid = held.type
+        CROSS JOIN LATERAL (
+            SELECT t.typelem AS type WHERE t.typelem <> 0
+            UNION ALL SELECT t.typbasetype WHERE t.typbasetype <> 0
+            UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a
+                WHERE t.typrelid <> 0 AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+            UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid
+        ) part
+    ), bases(type, base, modifier, depth) AS (
+        SELECT t.oid, t.typbasetype, t.typtypmod, 1 FROM pg_catalog.pg_type t WHERE t.typtype = 'd'
+        UNION ALL
+        SELECT b.type, t.typbasetype, CASE WHEN b.modifier >= 0 THEN b.modifier ELSE t.typtypmod END, b.depth + 1
+        FROM bases b JOIN pg_catalog.pg_type t ON t.oid = b.base AND t.typtype = 'd'
+    ), plain AS (SELECT DISTINCT ON (type) type, base, modifier FROM bases ORDER BY type, depth DESC)
+    SELECT c.oid::bigint, a.attnum, pg_catalog.format('%s.%s', n.nspname, c.relname), a.attname,
+        coalesce(p.base, a.atttypid)::bigint, coalesce(p.modifier, a.atttypmod),
+        pg_catalog.format_type(coalesce(p.base, a.atttypid), coalesce(p.modifier, a.atttypmod)), t.typtype::text,
+        a.attgenerated <> '', c.relispartition, c.relkind::text
+    FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN plain p ON p.type = a.atttypid
+    JOIN pg_catalog.pg_type t ON t.oid = coalesce(p.base, a.atttypid)
+    WHERE (c.relkind IN ('r', 'p') OR (c.relkind = 'c' AND c.reltype IN (SELECT type FROM held))) AND {_MINE}
+"""
+
+CUT = "what does not fit is cut or rounded"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A column, or an attribute of a composite type that a table holds."""
+
+    of: str
+    name: str
+    type_oid: int
+    modifier: int
+    type: str
+    kind: str
+    generated: bool
+    in_partition: bool
+    in_type: bool
+
+    @property
+    def subject(self) -> str:
+        return f"{'attribute' if self.in_type else 'column'} {self.of}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    partitions: Mapping[int, str]
+    parts: Mapping[tuple[int, int], Part]
+
+    @property
+    def holders(self) -> set[int]:
+        return {oid for oid, _ in self.parts} | set(self.partitions)
+
+
+def look(connection: Connection) -> Standing:
+    partitions: dict[int, str] = dict(connection.execute(_PARTITIONS.encode()).fetchall())
+    parts = {}
+    for oid, number, of, name, type_oid, modifier, type_, kind, made, inside, relation in connection.execute(
+        _COLUMNS.encode()
+    ).fetchall():
+        parts[oid, number] = Part(of, name, type_oid, modifier, type_, kind, made, inside, relation == "c")
+    return Standing(partitions, parts)
+
+
+def lost(before: Standing, after: Standing, first: Standing) -> list[str]:
+    """Partitions that are gone, whatever of ours was in them, and attributes of types. What the script itself made
+    holds nothing of anybody's."""
+    there = after.holders
+    # One that is detached first is a table when it goes, which took no row either.
+    had = before.holders
+    gone = [f"table {name}" for oid, name in first.partitions.items() if oid in had and oid not in there]
+    # Of a type that is gone as a whole, the columns are gone too, or of another type.
+    gone += [
+        part.subject
+        for (oid, number), part in before.parts.items()
+        if part.in_type and oid in there and (oid, number) not in after.parts and (oid, number) in first.parts
+    ]
+    return gone
+
+
+def narrowed(before: Standing, after: Standing, first: Standing) -> list[str]:
+    """What is of a type now that need not hold all that the old one did."""
+    return [
+        part.subject
+        for key, part in before.parts.items()
+        if key in after.parts
+        and key in first.parts
+        and not part.generated
+        and not part.in_partition
+        and not _keeps(part, after.parts[key])
+    ]
+
+
+def _keeps(old: Part, new: Part) -> bool:
+    if (old.type_oid, old.modifier) == (new.type_oid, new.modifier) or new.type == "text":
+        return True
+    if new.kind == "e":
+        # One that is no value of it fails.
+        return old.kind == "e" or old.type in ("text", "character varying")
+    if old.kind == "e":
+        return new.type == "character varying"
+    return wider(old.type, new.type) or (old.type, new.type) in _EXACT or _digits(old.type, new.type)
+
+
+_EXACT = {
+    ("date", "timestamp without time zone"),
+    ("smallint", "real"),
+    ("smallint", "double precision"),
+    ("integer", "double precision"),
+}
+_LONGEST = {"smallint": 5, "integer": 10, "bigint": 19}
+
+
+def _digits(old: str, new: str) -> bool:
+    """Whether a number with so many digits takes every whole one."""
+    if old not in _LONGEST or not new.startswith("numeric"):
+        return False
+    given: Sequence[str] = new.removeprefix("numeric").strip("()").split(",")
+    return new == "numeric" or int(given[0]) - (int(given[1]) if len(given) > 1 else 0) >= _LONGEST[old]
