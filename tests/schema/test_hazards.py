@@ -304,6 +304,7 @@ CREATE TABLE thing (
 );
 CREATE TABLE closed (id serial, state text NOT NULL CHECK (state IN ('yes', 'no')));
 CREATE SEQUENCE ticket;
+CREATE FUNCTION purge() RETURNS void LANGUAGE plpgsql AS $$ BEGIN DELETE FROM thing WHERE n > 1000; END $$;
 """
 
 
@@ -386,3 +387,29 @@ def test_parts_of_a_composite_type_are_data(ground: Ground, unseen: str) -> None
     assert told("ALTER TYPE idle ALTER ATTRIBUTE a TYPE varchar(3)") == []
     assert told("ALTER TYPE address ADD ATTRIBUTE more text; ALTER TYPE address DROP ATTRIBUTE more") == []
     assert breaks(ground, unseen, "ALTER TYPE address DROP ATTRIBUTE zip") == [(0, "public.address.zip")]
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("DELETE FROM thing WHERE n > 1000", [("loses data", "rows of public.thing")]),
+        ("TRUNCATE closed, thing", [("loses data", "rows of public.closed"), ("loses data", "rows of public.thing")]),
+        ("WITH x AS (DELETE FROM thing WHERE n < 0 RETURNING id) SELECT 1", [("loses data", "rows of public.thing")]),
+        ("UPDATE thing t SET note = '' WHERE n > 9000", [("changes values", "column public.thing.note")]),
+        ("UPDATE thing SET (n, wide) = (SELECT 1, 'x') WHERE n > 9000", [
+            ("changes values", "column public.thing.n"), ("changes values", "column public.thing.wide")]),
+        ("INSERT INTO thing (id, n) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET n = thing.n",
+         [("changes values", "column public.thing.n")]),
+        ("DO $$ BEGIN DELETE FROM thing WHERE n > 1000; END $$", [("changes values", "")]),
+        ("SELECT purge()", [("changes values", "")]),
+        ("DO $$ BEGIN PERFORM 1; END $$", []),
+        ("ALTER TABLE thing ADD COLUMN more text; UPDATE thing SET more = note WHERE n > 9", []),
+        ("CREATE TABLE mine (a integer); DELETE FROM mine", []),
+        ("SELECT 'DELETE FROM thing' -- UPDATE thing SET n = 1", []),
+        ("GRANT DELETE, UPDATE, TRUNCATE ON thing TO app_reader", []),
+    ],
+)  # fmt: skip
+def test_what_the_text_does_to_rows_counts_though_it_finds_none(
+    ground: Ground, unseen: str, script: str, told: list[tuple[str, str]]
+) -> None:
+    assert sorted(refused(ground, unseen, script)) == sorted(told)

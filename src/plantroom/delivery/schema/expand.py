@@ -23,6 +23,7 @@ from plantroom.delivery.schema.model import Diff, Failure, Hazard, HazardClass, 
 from plantroom.delivery.schema.names import quoted
 from plantroom.delivery.schema.proof import prove, safer
 from plantroom.delivery.schema.statements import statement
+from plantroom.delivery.schema.unseen import UNSHOWN
 
 EXPANDED, _KNOWN = "expanded", "known"
 
@@ -141,12 +142,22 @@ def halves(ground: Ground, whole: Diff, fills: Sequence[Statement] = ()) -> Halv
 
 def _for_those_who_never_knew(contract: Diff) -> Diff:
     """What runs by then counts on what is wanted, and on nothing that is held back: it misses nothing."""
-    hazards, form = _unmissed(contract.hazards), contract.safer
-    return replace(contract, hazards=hazards, safer=form and replace(form, hazards=_unmissed(form.hazards)))
+    assert contract.script is not None
+    hazards, form = _unmissed(contract.hazards, contract.script), contract.safer
+    return replace(
+        contract, hazards=hazards, safer=form and replace(form, hazards=_unmissed(form.hazards, form.script))
+    )
 
 
-def _unmissed(hazards: Sequence[Hazard]) -> list[Hazard]:
-    return [one for one in hazards if one.kind is not HazardClass.BREAKS_RUNNING]
+def _unmissed(hazards: Sequence[Hazard], script: Script) -> list[Hazard]:
+    """What a fill gives values to was added by the first half; whether it is more was judged with the whole."""
+    given = script.statements
+    return [
+        one
+        for one in hazards
+        if one.kind is not HazardClass.BREAKS_RUNNING
+        and not (one.detail == UNSHOWN and one.kind is HazardClass.CHANGES_VALUES and given[one.statement].batch)
+    ]
 
 
 def _expand(ground: Ground, statements: Sequence[Statement], held: Sequence[Object]) -> list[Statement]:

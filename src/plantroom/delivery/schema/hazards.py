@@ -69,6 +69,7 @@ def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Meas
         taken: list[str] = []
         altered: list[str] = []
         for number, one in enumerate(statements):
+            rows_of, given, hidden = unseen.worded(session.owner, one.sql, stood, began)
             hazards, failed = _statement(session, number, one)
             if failed:
                 # What fails after another has failed may only want what that one would have made.
@@ -88,6 +89,16 @@ def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Meas
             unshown = [name for name in unseen.lost(stood, stands, began) if name not in gone]
             gone, changed = [*gone, *unshown], [*changed, *cut]
             hazards += [Hazard(HazardClass.LOSES_DATA, number, name, "its rows go") for name in gone]
+            hazards += [
+                Hazard(HazardClass.LOSES_DATA, number, name, unseen.UNSHOWN) for name in rows_of if name not in gone
+            ]
+            hazards += [
+                Hazard(HazardClass.CHANGES_VALUES, number, name, unseen.UNSHOWN)
+                for name in given
+                if name not in changed
+            ]
+            if hidden:
+                hazards.append(Hazard(HazardClass.CHANGES_VALUES, number, "", unseen.HIDDEN))
             taken, altered = [*taken, *unshown], [*altered, *cut]
             hazards += [Hazard(HazardClass.CANNOT_BE_UNDONE, number, name, _KEPT) for name in (*gone, *changed)]
             if _VALUE.match(bare(one.sql)):

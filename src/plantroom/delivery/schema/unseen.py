@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import psycopg
+
+from plantroom.delivery.schema import wording
 from plantroom.delivery.schema.breaking import wider
 from plantroom.delivery.schema.ground import Connection
+from plantroom.delivery.schema.names import kept, words
 
 _MINE = "n.nspname !~ '^pg_|^information_schema$'"
 
@@ -52,6 +56,15 @@ _COLUMNS = f"""
     WHERE (c.relkind IN ('r', 'p') OR (c.relkind = 'c' AND c.reltype IN (SELECT type FROM held))) AND {_MINE}
 """
 
+_ROUTINES = f"""
+    SELECT p.proname, pg_catalog.pg_get_functiondef(p.oid)
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    WHERE p.prokind IN ('f', 'p') AND {_MINE}
+"""
+_RELATION = "SELECT oid::bigint, relkind::text FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass(%s)"
+
+HIDDEN = "what it does to rows cannot be seen from here"
+UNSHOWN = "it may do so to rows that are not ours"
 CUT = "what does not fit is cut or rounded"
 
 
@@ -121,6 +134,57 @@ def narrowed(before: Standing, after: Standing, first: Standing) -> list[str]:
         and not part.in_partition
         and not _keeps(part, after.parts[key])
     ]
+
+
+def worded(connection: Connection, sql: str, stands: Standing, first: Standing) -> tuple[list[str], list[str], bool]:
+    """By a statement's text, just before it runs: what it takes rows from, which columns it gives values, and whether
+    it runs what cannot be read. What the script itself has made is its own."""
+    gone: list[str] = []
+    changed: list[str] = []
+    for one in wording.done(sql):
+        name, oid, kind = _relation(connection, one.table)
+        if kind in ("r", "p") and oid not in first.holders:
+            continue
+        if isinstance(one, wording.Deleted):
+            gone.append(f"rows of {name}")
+            continue
+        columns = {part.name: number for (of, number), part in stands.parts.items() if of == oid}
+        for column in map(kept, one.columns):
+            if column not in columns or (oid, columns[column]) in first.parts:
+                changed.append(f"column {name}.{column}")
+    return gone, changed, wording.hidden(sql) or (wording.runs(sql) and _runs_hidden(connection, sql))
+
+
+def _relation(connection: Connection, written: str) -> tuple[str, int, str]:
+    try:
+        found = connection.execute(_RELATION, (written,)).fetchone()
+    except psycopg.Error:
+        found = None
+    if found is None:
+        return written, 0, ""
+    row = connection.execute(
+        "SELECT pg_catalog.format('%%s.%%s', n.nspname, c.relname) FROM pg_catalog.pg_class c"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %s::bigint::oid",
+        (found[0],),
+    ).fetchone()
+    return (str(row[0]) if row else written), found[0], found[1]
+
+
+def _runs_hidden(connection: Connection, sql: str) -> bool:
+    """Whether a routine that it names, or one that this names, may do anything to rows."""
+    bodies: dict[str, str] = {}
+    for name, body in connection.execute(_ROUTINES.encode()).fetchall():
+        bodies[name] = f"{bodies.get(name, '')} {body}"
+    known = words(sql) & set(bodies)
+    waiting = list(known)
+    while waiting:
+        body = bodies[waiting.pop()]
+        if wording.may(body):
+            return True
+        more = (words(body) & set(bodies)) - known
+        known |= more
+        waiting += more
+    return False
 
 
 def _keeps(old: Part, new: Part) -> bool:

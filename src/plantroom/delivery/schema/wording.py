@@ -1,0 +1,121 @@
+"""What the text of a statement says that it does to rows, for where its conditions find none of the proof's. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from plantroom.delivery.schema.names import IDENTIFIER, NAME
+
+_CHANGES_ROWS = re.compile(r"(?:INSERT|UPDATE|DELETE|MERGE|TRUNCATE|WITH|EXPLAIN|PREPARE)\b", re.IGNORECASE)
+_RUNS = re.compile(r"(?:DO|CALL|EXECUTE|SELECT|VALUES|INSERT|UPDATE|DELETE|MERGE|WITH|EXPLAIN)\b", re.IGNORECASE)
+_MAY = re.compile(r"\b(?:DELETE|UPDATE|TRUNCATE|MERGE|EXECUTE)\b", re.IGNORECASE)
+_SKIPPED = re.compile(
+    r"--[^\n]*|/\*.*?\*/|\bE'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|(\$(?:[A-Za-z_]\w*)?\$).*?\1"
+    r'|("(?:[^"]|"")*")',
+    re.IGNORECASE | re.DOTALL,
+)
+_ALIAS = rf"(?:\s*\*)?(?:\s+AS)?(?:\s+(?!SET\b|USING\b){IDENTIFIER})?"
+_DELETE = re.compile(rf"\bDELETE\s+FROM\s+(?:ONLY\s+)?(?P<table>{NAME})", re.IGNORECASE)
+_TRUNCATE = re.compile(r"TRUNCATE\s+(?:TABLE\s+)?(?P<tables>.*)", re.IGNORECASE | re.DOTALL)
+_UPDATE = re.compile(
+    rf"\bUPDATE\s+(?:ONLY\s+)?(?P<table>(?!SET\b){NAME}){_ALIAS}\s+SET\b(?P<set>.*)", re.IGNORECASE | re.DOTALL
+)
+_UPSERT = re.compile(
+    rf"\bINSERT\s+INTO\s+(?P<table>{NAME})(?:(?!\bINSERT\s+INTO\b).)*?\bDO\s+UPDATE\s+SET\b(?P<set>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_MERGE = re.compile(rf"\bMERGE\s+INTO\s+(?:ONLY\s+)?(?P<table>{NAME})(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+_MERGE_SET = re.compile(r"\bTHEN\s+UPDATE\s+SET\b(?P<set>.*)", re.IGNORECASE | re.DOTALL)
+_ENDS = re.compile(r"\b(?:FROM|WHERE|RETURNING|WHEN)\b", re.IGNORECASE)
+_TARGET = re.compile(rf"\s*(?:\((?P<several>[^()]*)\)|(?P<one>{IDENTIFIER}))", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """`columns`: as written."""
+
+    table: str
+    columns: tuple[str, ...]
+
+
+def plain(sql: str) -> str:
+    """Without comments, and with nothing in its strings."""
+    return _SKIPPED.sub(lambda found: found[2] or (" " if found[0][:2] in ("--", "/*") else "''"), sql).strip()
+
+
+def done(sql: str) -> list[Deleted | Set]:
+    """To which tables' rows it does what, whether it finds any or not."""
+    text = plain(sql)
+    if not _CHANGES_ROWS.match(text):
+        return []
+    found: list[Deleted | Set] = [Deleted(one["table"]) for one in _DELETE.finditer(text)]
+    if truncated := _TRUNCATE.match(text):
+        found += [Deleted(one) for one in _listed(truncated["tables"])]
+    for place in range(len(text)):
+        for pattern in (_UPDATE, _UPSERT):
+            if match := pattern.match(text, place):
+                found.append(Set(match["table"], tuple(_targets(match["set"]))))
+        if match := _MERGE.match(text, place):
+            if re.search(r"\bTHEN\s+DELETE\b", match["rest"], re.IGNORECASE):
+                found.append(Deleted(match["table"]))
+            found += [
+                Set(match["table"], tuple(_targets(one["set"])))
+                for at in range(len(match["rest"]))
+                if (one := _MERGE_SET.match(match["rest"], at))
+            ]
+    return found
+
+
+def runs(sql: str) -> bool:
+    """Whether it may run code that is not in it."""
+    return _RUNS.match(plain(sql)) is not None
+
+
+def hidden(sql: str) -> bool:
+    """Whether it runs what cannot be read, and that could be anything."""
+    text = plain(sql)
+    if re.match(r"EXECUTE\b", text, re.IGNORECASE):
+        return True
+    return re.match(r"DO\b", text, re.IGNORECASE) is not None and may(sql)
+
+
+def may(body: str) -> bool:
+    return _MAY.search(body) is not None
+
+
+def _listed(tables: str) -> Iterator[str]:
+    for one in tables.split(","):
+        if match := re.match(rf"\s*(?:ONLY\s+)?({NAME})", one, re.IGNORECASE):
+            yield match[1]
+
+
+def _targets(text: str) -> Iterator[str]:
+    depth, begin = 0, 0
+    places = []
+    for at, character in enumerate(text):
+        if depth == 0 and (character == "," or (_ENDS.match(text, at) and not text[at - 1 : at].isalnum())):
+            places.append(text[begin:at])
+            begin = at + 1
+            if character != ",":
+                break
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if depth < 0:
+            places.append(text[begin:at])
+            break
+    else:
+        places.append(text[begin:])
+    for one in places:
+        match = _TARGET.match(one)
+        if match is None:
+            yield ""
+        elif match["several"] is not None:
+            yield from (name.strip() for name in match["several"].split(","))
+        else:
+            yield match["one"]
