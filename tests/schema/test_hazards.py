@@ -413,3 +413,23 @@ def test_what_the_text_does_to_rows_counts_though_it_finds_none(
     ground: Ground, unseen: str, script: str, told: list[tuple[str, str]]
 ) -> None:
     assert sorted(refused(ground, unseen, script)) == sorted(told)
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("ALTER SEQUENCE thing_id_seq RESTART", ["column public.thing.id"]),
+        ("SELECT setval('thing_id_seq', 500)", ["column public.thing.id"]),
+        ("ALTER SEQUENCE ticket RESTART", ["sequence public.ticket"]),
+        ("DROP SEQUENCE ticket; CREATE SEQUENCE ticket", ["sequence public.ticket"]),
+        ("ALTER TABLE thing ALTER id DROP DEFAULT; DROP SEQUENCE thing_id_seq;"
+         "ALTER TABLE thing ALTER id ADD GENERATED ALWAYS AS IDENTITY", ["column public.thing.id"]),
+        ("ALTER TABLE thing ALTER id DROP DEFAULT; DROP SEQUENCE thing_id_seq;"
+         "ALTER TABLE thing ALTER id ADD GENERATED ALWAYS AS IDENTITY;"
+         "SELECT setval('thing_id_seq', max(id)) FROM thing HAVING max(id) > 0", []),
+        ("SELECT setval('ticket', 5000)", []),
+        ("ALTER TABLE thing ADD COLUMN more serial", []),
+    ],
+)  # fmt: skip
+def test_numbers_that_begin_again_are_told(ground: Ground, unseen: str, script: str, told: list[str]) -> None:
+    assert refused(ground, unseen, script) == [("changes values", one) for one in told]

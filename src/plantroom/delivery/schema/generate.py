@@ -45,12 +45,11 @@ _INVALID = """
     WHERE NOT i.indisvalid
 """
 _TABLES = """
-    SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')
+    SELECT c.oid::bigint FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p')
 """
 _OWNED = """
     SELECT pg_catalog.format('%I.%I', sn.nspname, s.relname), pg_catalog.format('%I.%I', tn.nspname, t.relname),
-        pg_catalog.quote_ident(a.attname)
+        pg_catalog.quote_ident(a.attname), s.oid::bigint, t.oid::bigint
     FROM pg_catalog.pg_depend d
     JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
     JOIN pg_catalog.pg_namespace sn ON sn.oid = s.relnamespace
@@ -186,18 +185,19 @@ def _reach(
 
 
 def _sequences(ground: Ground) -> list[Statement]:
-    """A column's sequence that was made anew goes on behind the highest value that is there."""
+    """A column's sequence that was made anew goes on behind the highest value that is there. By their numbers, which a
+    copy shares: an identity's sequence has the name of the one that it replaces."""
     with ground.session(FROM) as session:
-        old = {name for name, _, _ in session.owner.execute(_OWNED).fetchall()}
-        tables = {name for (name,) in session.owner.execute(_TABLES).fetchall()}
+        old = {number for *_, number, _ in session.owner.execute(_OWNED).fetchall()}
+        tables = {number for (number,) in session.owner.execute(_TABLES).fetchall()}
     with ground.session(WORK) as session:
-        new = [one for one in session.owner.execute(_OWNED).fetchall() if one[0] not in old and one[1] in tables]
+        new = [one for one in session.owner.execute(_OWNED).fetchall() if one[3] not in old and one[4] in tables]
         moved = [
             statement(
                 f"SELECT pg_catalog.setval('{name.replace(chr(39), chr(39) * 2)}', max({column})) FROM {table}"
                 f" HAVING max({column}) > 0"
             )
-            for name, table, column in new
+            for name, table, column, *_ in new
         ]
         done, _ = session.settle(moved)
     return done

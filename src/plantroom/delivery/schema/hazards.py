@@ -65,6 +65,9 @@ def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Meas
     with ground.session(MEASURE) as session:
         before = first = seeds.sow(session.owner)
         stood = began = unseen.look(session.owner)
+        unseen.advance(session.owner)
+        counters = unseen.counters(session.owner, began)
+        numbered: list[dict[tuple[str, str], str]] = []
         counted_on = _known(session.owner)
         taken: list[str] = []
         altered: list[str] = []
@@ -76,6 +79,7 @@ def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Meas
                 found += [] if stumbled else hazards
                 stumbled = True
                 misses.append(misses[-1] if misses else {})
+                numbered.append(numbered[-1] if numbered else {})
                 continue
             after = seeds.look(session.owner)
             gone, changed = seeds.lost(before, after, first)
@@ -104,9 +108,12 @@ def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Meas
             if _VALUE.match(bare(one.sql)):
                 hazards.append(Hazard(HazardClass.CANNOT_BE_UNDONE, number, "", "no value is ever taken from an enum"))
             misses.append(breaking.broken(counted_on, _known(session.owner)))
+            numbers = unseen.again(session.owner, counters, stands)
+            numbered.append({("", name): f"its numbers begin again at {at}" for name, at in numbers.items()})
             found += hazards
             before, stood = after, stands
-    found += _breaks(misses)
+    found += _lasting(HazardClass.BREAKS_RUNNING, misses)
+    found += _lasting(HazardClass.CHANGES_VALUES, numbered)
     gone, changed = seeds.lost(first, before, first)
     gone += [name for name in dict.fromkeys(taken) if name not in gone]
     changed += [name for name in dict.fromkeys(altered) if name not in changed]
@@ -118,7 +125,7 @@ def _known(connection: Connection) -> breaking.Known:
     return breaking.known(connection.execute(breaking.QUERY).fetchall())
 
 
-def _breaks(misses: Sequence[Mapping[tuple[str, str], str]]) -> list[Hazard]:
+def _lasting(hazard: HazardClass, misses: Sequence[Mapping[tuple[str, str], str]]) -> list[Hazard]:
     """Of what is missed in the end, each at the statement since which it is. What a script takes away and brings again
     nobody misses."""
     found = []
@@ -126,7 +133,7 @@ def _breaks(misses: Sequence[Mapping[tuple[str, str], str]]) -> list[Hazard]:
         since = len(misses) - 1
         while since and (kind, name) in misses[since - 1]:
             since -= 1
-        found.append(Hazard(HazardClass.BREAKS_RUNNING, since, name, detail))
+        found.append(Hazard(hazard, since, name, detail))
     return found
 
 

@@ -7,6 +7,7 @@ somebody's data counts as if it did.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psycopg
@@ -14,7 +15,7 @@ import psycopg
 from plantroom.delivery.schema import wording
 from plantroom.delivery.schema.breaking import wider
 from plantroom.delivery.schema.ground import Connection
-from plantroom.delivery.schema.names import kept, words
+from plantroom.delivery.schema.names import kept, quoted, words
 
 _MINE = "n.nspname !~ '^pg_|^information_schema$'"
 
@@ -61,6 +62,23 @@ _ROUTINES = f"""
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
     WHERE p.prokind IN ('f', 'p') AND {_MINE}
 """
+_SEQUENCES = f"""
+    SELECT c.oid::bigint, pg_catalog.format('%I.%I', n.nspname, c.relname), s.seqincrement, s.seqmin, s.seqmax,
+        s.seqstart, o.refobjid::bigint, o.refobjsubid
+    FROM pg_catalog.pg_sequence s JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN LATERAL (
+        SELECT d.refobjid, d.refobjsubid FROM pg_catalog.pg_depend d
+        WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')
+            AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjsubid > 0
+        UNION
+        SELECT f.adrelid, f.adnum FROM pg_catalog.pg_attrdef f JOIN pg_catalog.pg_depend d
+            ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid = f.oid
+            AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = c.oid
+    ) o ON true
+    WHERE {_MINE}
+"""
+_GIVEN = 1000
 _RELATION = "SELECT oid::bigint, relkind::text FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass(%s)"
 
 HIDDEN = "what it does to rows cannot be seen from here"
@@ -185,6 +203,51 @@ def _runs_hidden(connection: Connection, sql: str) -> bool:
         known |= more
         waiting += more
     return False
+
+
+Counters = Mapping[tuple[int, int] | str, tuple[str, int, int, str]]
+"""By the column that it numbers, or by its own name: what it is called, its next number, its step, the sequence."""
+
+
+def advance(connection: Connection) -> None:
+    """Every sequence has given numbers, as somebody's has."""
+    for _, name, step, least, most, start, *_ in connection.execute(_SEQUENCES.encode()).fetchall():
+        value = min(most, max(least, start + _GIVEN * step))
+        with suppress(psycopg.Error):
+            connection.execute("SELECT pg_catalog.setval(%s::pg_catalog.regclass, %s)", (name, value))
+
+
+def counters(connection: Connection, stands: Standing) -> Counters:
+    found: dict[tuple[int, int] | str, tuple[str, int, int, str]] = {}
+    for _, name, step, _, _, _, oid, number in connection.execute(_SEQUENCES.encode()).fetchall():
+        try:
+            row = connection.execute(f"SELECT last_value, is_called FROM {name}".encode()).fetchone()
+        except psycopg.Error:
+            continue
+        assert row is not None
+        part = stands.parts.get((oid, number))
+        told = (part.subject if part else f"sequence {name}", row[0] + (step if row[1] else 0), step, name)
+        found[(oid, number) if part else name] = told
+    return found
+
+
+def again(connection: Connection, first: Counters, stands: Standing) -> dict[str, int]:
+    """What gives numbers once more that it has given, and the number at which it begins. One that goes on just behind
+    the column's rows was moved there for their sake."""
+    found = {}
+    for key, (name, number, step, _) in counters(connection, stands).items():
+        if key not in first or (number >= first[key][1] if step > 0 else number <= first[key][1]):
+            continue
+        if isinstance(key, tuple):
+            part = stands.parts[key]
+            most = "max" if step > 0 else "min"
+            query = f"SELECT pg_catalog.{most}({quoted(part.name)})::numeric FROM {quoted(*part.of.split('.', 1))}"
+            with suppress(psycopg.Error):
+                row = connection.execute(query.encode()).fetchone()
+                if row is not None and row[0] is not None and number == row[0] + step:
+                    continue
+        found[name] = number
+    return found
 
 
 def _keeps(old: Part, new: Part) -> bool:
