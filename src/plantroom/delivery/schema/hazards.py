@@ -72,7 +72,7 @@ def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Meas
         taken: list[str] = []
         altered: list[str] = []
         for number, one in enumerate(statements):
-            rows_of, given, hidden = unseen.worded(session.owner, one.sql, stood, began)
+            worded = unseen.worded(session.owner, one.sql, stood, began)
             hazards, failed = _statement(session, number, one)
             if failed:
                 # What fails after another has failed may only want what that one would have made.
@@ -93,17 +93,9 @@ def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Meas
             unshown = [name for name in unseen.lost(stood, stands, began) if name not in gone]
             gone, changed = [*gone, *unshown], [*changed, *cut]
             hazards += [Hazard(HazardClass.LOSES_DATA, number, name, "its rows go") for name in gone]
-            hazards += [
-                Hazard(HazardClass.LOSES_DATA, number, name, unseen.UNSHOWN) for name in rows_of if name not in gone
-            ]
-            hazards += [
-                Hazard(HazardClass.CHANGES_VALUES, number, name, unseen.UNSHOWN)
-                for name in given
-                if name not in changed
-            ]
-            if hidden:
-                hazards.append(Hazard(HazardClass.CHANGES_VALUES, number, "", unseen.HIDDEN))
-            taken, altered = [*taken, *unshown], [*altered, *cut]
+            hazards += _worded(number, worded, gone, changed)
+            taken += unshown
+            altered += cut
             hazards += [Hazard(HazardClass.CANNOT_BE_UNDONE, number, name, _KEPT) for name in (*gone, *changed)]
             if _VALUE.match(bare(one.sql)):
                 hazards.append(Hazard(HazardClass.CANNOT_BE_UNDONE, number, "", "no value is ever taken from an enum"))
@@ -119,6 +111,16 @@ def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Meas
     changed += [name for name in dict.fromkeys(altered) if name not in changed]
     with_rows = sum(1 for count in first.rows.values() if count)
     return Measured(found, Kept(len(first.tables), with_rows, sum(first.rows.values()), gone, changed))
+
+
+def _worded(
+    number: int, said: tuple[list[str], list[str], bool], gone: Sequence[str], changed: Sequence[str]
+) -> list[Hazard]:
+    """What the text says, but for what the rows have said before."""
+    rows_of, given, hidden = said
+    found = [Hazard(HazardClass.LOSES_DATA, number, name, unseen.UNSHOWN) for name in rows_of if name not in gone]
+    found += [Hazard(HazardClass.CHANGES_VALUES, number, name, unseen.UNSHOWN) for name in given if name not in changed]
+    return found + ([Hazard(HazardClass.CHANGES_VALUES, number, "", unseen.HIDDEN)] if hidden else [])
 
 
 def _known(connection: Connection) -> breaking.Known:
