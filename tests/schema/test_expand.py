@@ -229,7 +229,7 @@ def test_what_takes_long_is_in_its_safer_form_in_both_halves(ground: Ground) -> 
         (
             "CREATE DOMAIN filled AS text NOT NULL;" + ITEM.format(", code filled"),
             "CREATE DOMAIN filled AS text NOT NULL;" + PLAIN,
-            "column public.item.code cannot be held back: filled takes no null",
+            "column public.item.code cannot be held back: public.filled takes no null",
         ),
         (
             ITEM.format(", size int") + "CREATE VIEW sizes AS SELECT size FROM item;",

@@ -103,7 +103,7 @@ def test_a_build_that_goes_on_is_waited_for_and_readers_are_not_kept_waiting(
     with ground.connect("half", OWNER) as building, ground.connect("half", OWNER) as reader:
         building.execute("BEGIN; LOCK TABLE other IN SHARE UPDATE EXCLUSIVE MODE")
         with ground.connect("half", "plantroom") as superuser:
-            superuser.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'taken'::regclass")
+            superuser.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'public.taken'::regclass")
         database.execute("SET lock_timeout = '300ms'")
         with pytest.raises(psycopg.errors.LockNotAvailable):
             database.execute(one.clear.encode())

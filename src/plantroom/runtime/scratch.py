@@ -46,6 +46,7 @@ autovacuum = off
 jit = off
 dynamic_shared_memory_type = mmap
 wal_level = logical
+max_logical_replication_workers = 0
 max_wal_size = '2GB'
 shared_buffers = '64MB'
 max_connections = 60

@@ -19,6 +19,7 @@ from plantroom.delivery.schema.model import Attempt, Diff, Entry, Failure, Schem
 from plantroom.delivery.schema.ports import Engine
 from plantroom.delivery.schema.proof import Proof, prove, safer
 from plantroom.delivery.schema.statements import bare, statement
+from plantroom.runtime.scratch import OWNER
 
 FROM, TO, WORK = "from", "to", "work"
 _ROUNDS = 4
@@ -205,7 +206,8 @@ def _sequences(ground: Ground) -> list[Statement]:
 
 def _from_engine(ground: Ground, engine: Engine) -> list[Statement]:
     try:
-        return engine.generate(ground.url(WORK), ground.url(TO))
+        # As the owner: what an engine calls by name may be a function of the schema that it reads.
+        return engine.generate(ground.url(WORK, OWNER), ground.url(TO, OWNER))
     except SchemaError as error:
         reason = error
     # Without the kinds of objects that it does not know; those are the residue's.
@@ -213,7 +215,8 @@ def _from_engine(ground: Ground, engine: Engine) -> list[Statement]:
         ground.create(f"{name}_stripped", name)
         _strip(ground, f"{name}_stripped")
     try:
-        found = engine.generate(ground.url(f"{WORK}_stripped"), ground.url(f"{TO}_stripped"))
+        stripped = (ground.url(f"{one}_stripped", OWNER) for one in (WORK, TO))
+        found = engine.generate(*stripped)
     except SchemaError as error:
         raise reason from error
     # A child is made as one, from the dump; it could not be made one of a plain table.
