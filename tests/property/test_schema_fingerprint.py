@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -50,6 +51,15 @@ def ground(scratch: Scratch) -> Iterator[Ground]:
         connection.execute("CREATE TABLESPACE elsewhere LOCATION ''")
     yield made
     made.close()
+
+
+def in_public(ground: Ground, name: str) -> psycopg.Connection[tuple[Any, ...]]:
+    """A superuser who makes things where anybody would."""
+    return psycopg.connect(
+        ground.url(name, SUPERUSER),
+        autocommit=True,
+        options="-c check_function_bodies=off -c client_min_messages=error",
+    )
 
 
 def share(ground: Ground, count: int) -> int:
@@ -125,7 +135,7 @@ def test_a_schema_is_the_same_however_it_was_loaded(ground: Ground) -> None:
 def test_a_change_is_seen_exactly_when_pg_dump_tells_it(ground: Ground) -> None:
     order, changes = random.Random(SEED), share(ground, CHANGES)
     ground.create("changed")
-    with ground.connect("changed", SUPERUSER) as connection:
+    with in_public(ground, "changed") as connection:
         for one in split(EVERY_KIND.read_text()):
             if lacking(ground.url("postgres"), one.sql):
                 continue
@@ -155,7 +165,7 @@ def test_what_comes_up_in_a_plain_database_is_found_by_the_census(ground: Ground
     order = random.Random(SEED)
     ground.create("grown")
     asked = set()
-    with ground.connect("grown", SUPERUSER) as connection:
+    with in_public(ground, "grown") as connection:
         connection.execute("CREATE TABLE one (id int PRIMARY KEY, a text); CREATE TABLE two (one int REFERENCES one)")
         for mutation in order.sample(MUTATIONS, len(MUTATIONS)):
             if one_that_runs(connection, mutation, order) is not None:
@@ -186,7 +196,7 @@ def test_most_parts_are_not_asked_of_most_databases_and_all_of_one_with_everythi
     )
     loaded(ground, "plain", split(plain))
     ground.create("everything")
-    with ground.connect("plain", SUPERUSER) as one, ground.connect("everything", SUPERUSER) as other:
+    with in_public(ground, "plain") as one, in_public(ground, "everything") as other:
         one.execute("CREATE SCHEMA plantroom; REVOKE ALL ON SCHEMA plantroom FROM PUBLIC")
         assert not any(census(one, ground.version, "plantroom"))
         missing = lacking(ground.url("postgres"), EVERY_KIND.read_text())
