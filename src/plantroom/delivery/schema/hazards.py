@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from plantroom.delivery.schema import breaking, seeds, unseen
+from plantroom.delivery.schema import breaking, seeds, unseen, wording
 from plantroom.delivery.schema.ground import Connection, Ground, Session
 from plantroom.delivery.schema.model import Hazard, HazardClass, Kept, Statement
 from plantroom.delivery.schema.statements import bare
@@ -39,7 +39,8 @@ _HELD = """
 """
 _KEPT = "what it takes is in a backup only"
 _VALUE = re.compile(r"ALTER\s+TYPE\b.*\bADD\s+VALUE\b", re.IGNORECASE | re.DOTALL)
-_READ = "SELECT relid::bigint, seq_tup_read FROM pg_catalog.pg_stat_xact_all_tables WHERE seq_tup_read > 0"
+# A table that took no row of ours is read through as well.
+_READ = "SELECT relid::bigint, seq_scan + seq_tup_read FROM pg_catalog.pg_stat_xact_all_tables WHERE seq_scan > 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +87,22 @@ def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Meas
             if one.batch:
                 # To give values to what was added is what it is for.
                 changed = [name for name in changed if name in seeds.lost(first, after, first)[1]]
+            if one.declared:
+                # The same values by another name.
+                first, changed = seeds.renamed(first, before, after), []
             stands = unseen.look(session.owner)
             hazards += [Hazard(HazardClass.CHANGES_VALUES, number, name, "its values are others") for name in changed]
             cut = [name for name in unseen.narrowed(stood, stands, began) if name not in changed]
             hazards += [Hazard(HazardClass.CHANGES_VALUES, number, name, unseen.CUT) for name in cut]
             unshown = [name for name in unseen.lost(stood, stands, began) if name not in gone]
-            gone, changed = [*gone, *unshown], [*changed, *cut]
+            gone, changed, taken, altered = [*gone, *unshown], [*changed, *cut], [*taken, *unshown], [*altered, *cut]
             hazards += [Hazard(HazardClass.LOSES_DATA, number, name, "its rows go") for name in gone]
-            hazards += _worded(number, worded, gone, changed)
-            taken += unshown
-            altered += cut
+            hazards += _worded(number, one, worded, gone, changed)
+            hazards += [
+                Hazard(HazardClass.FAILS_WITH_ROWS, number, name, f"rows may have what it does not take: {missing}")
+                for name, missing in unseen.unfit(stood, stands, began)
+            ]
             hazards += [Hazard(HazardClass.CANNOT_BE_UNDONE, number, name, _KEPT) for name in (*gone, *changed)]
-            if _VALUE.match(bare(one.sql)):
-                hazards.append(Hazard(HazardClass.CANNOT_BE_UNDONE, number, "", "no value is ever taken from an enum"))
             misses.append(breaking.broken(counted_on, _known(session.owner)))
             numbers = unseen.again(session.owner, counters, stands)
             numbered.append({("", name): f"its numbers begin again at {at}" for name, at in numbers.items()})
@@ -114,13 +118,23 @@ def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Meas
 
 
 def _worded(
-    number: int, said: tuple[list[str], list[str], bool], gone: Sequence[str], changed: Sequence[str]
+    number: int,
+    one: Statement,
+    said: tuple[list[str], list[str], bool],
+    gone: Sequence[str],
+    changed: Sequence[str],
 ) -> list[Hazard]:
     """What the text says, but for what the rows have said before."""
     rows_of, given, hidden = said
     found = [Hazard(HazardClass.LOSES_DATA, number, name, unseen.UNSHOWN) for name in rows_of if name not in gone]
     found += [Hazard(HazardClass.CHANGES_VALUES, number, name, unseen.UNSHOWN) for name in given if name not in changed]
-    return found + ([Hazard(HazardClass.CHANGES_VALUES, number, "", unseen.HIDDEN)] if hidden else [])
+    if hidden:
+        found.append(Hazard(HazardClass.CHANGES_VALUES, number, "", unseen.HIDDEN))
+    if not one.declared and not changed and (type_ := wording.value_renamed(one.sql)):
+        found.append(Hazard(HazardClass.CHANGES_VALUES, number, f"type {type_}", unseen.UNSHOWN))
+    if _VALUE.match(bare(one.sql)):
+        found.append(Hazard(HazardClass.CANNOT_BE_UNDONE, number, "", "no value is ever taken from an enum"))
+    return found
 
 
 def _known(connection: Connection) -> breaking.Known:

@@ -38,7 +38,8 @@ class Statement:
 
     `alone`: it cannot run inside of a transaction. `boundary`: what it made can be used only after a commit.
     `privileged`: only a superuser may run it; found out by trying. `batch`: it takes some rows at a time, in a
-    transaction of its own each, and is run again until it finds none.
+    transaction of its own each, and is run again until it finds none. `declared`: it renames what the schema says was
+    renamed.
 
     What is `alone` can be left half done. `done` asks, by one boolean, whether it is there wholly; `clear` takes away
     what is there half, and nothing else. Where it is not known what became of a statement: clear, ask, and run it if it
@@ -54,6 +55,7 @@ class Statement:
     clear: str = ""
     done: str = ""
     batch: bool = False
+    declared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,20 @@
         full_name text -- plantroom: renamed from name
     );
 
-On the line before a statement it is the object's; at the end of a line inside of CREATE TABLE it is that column's.
+    CREATE TYPE stage AS ENUM (
+        'opened', -- plantroom: renamed from 'new'
+        'closed'
+    );
+
+On the line before a statement it is the object's; at the end of a line inside of CREATE TABLE it is that column's, and
+inside of an enum that value's.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from plantroom.delivery.schema.model import SchemaError, Statement
 from plantroom.delivery.schema.statements import bare, statement
@@ -21,6 +28,8 @@ _I = r'(?:"(?:[^"]|"")+"|[^\s"().,;]+)'
 _MARK = r"--\s*plantroom:\s*renamed\s+from\s+"
 _BEFORE = re.compile(rf"^\s*{_MARK}(?P<old>{_I}(?:\.{_I})?)\s*$", re.MULTILINE)
 _COLUMN = re.compile(rf"^\s*(?P<new>{_I})\s.*{_MARK}(?P<old>{_I})\s*$", re.MULTILINE)
+_TEXT = r"'(?:[^']|'')*'"
+_VALUE = re.compile(rf"^\s*(?P<new>{_TEXT})\s*,?\s*{_MARK}(?P<old>{_TEXT})\s*$", re.MULTILINE)
 _ANY = re.compile(_MARK)
 _CREATED = re.compile(
     r"CREATE\s+(?:OR\s+REPLACE\s+)?(?:UNLOGGED\s+|UNIQUE\s+|RECURSIVE\s+)*"
@@ -31,7 +40,7 @@ _CREATED = re.compile(
 
 
 def declared(statements: Iterable[Statement]) -> list[Statement]:
-    """The statements that rename, objects before their columns.
+    """The statements that rename, objects before their columns and values.
 
     Raises SchemaError PR006 for a declaration that belongs to nothing.
     """
@@ -55,14 +64,18 @@ def declared(statements: Iterable[Statement]) -> list[Statement]:
                 for match in _COLUMN.finditer(body, body.find("\n") + 1):
                     columns.append(statement(f"ALTER TABLE {name} RENAME COLUMN {match['old']} TO {match['new']}"))
                     taken += 1
+            if kind == "TYPE":
+                for match in _VALUE.finditer(body, body.find("\n") + 1):
+                    columns.append(statement(f"ALTER TYPE {name} RENAME VALUE {match['old']} TO {match['new']}"))
+                    taken += 1
         if taken != marks:
             raise SchemaError(
                 "PR006",
                 f"line {one.line}",
-                value="a rename is declared that belongs to no object or column",
-                remedy="Put it on the line before CREATE, or at the end of the column's line",
+                value="a rename is declared that belongs to no object, column or value",
+                remedy="Put it on the line before CREATE, or at the end of the column's or the value's line",
             )
-    return objects + columns
+    return [replace(one, declared=True) for one in objects + columns]
 
 
 def _object(kind: str, old: str, new: str) -> Sequence[Statement]:

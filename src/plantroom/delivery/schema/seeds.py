@@ -7,7 +7,8 @@ refuses are left out, and counted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -21,7 +22,7 @@ _COLUMNS = """
     SELECT c.oid, n.nspname, c.relname, a.attnum, a.attname, a.attnotnull, a.atthasdef OR a.attidentity <> '',
         coalesce(nullif(t.typbasetype, 0), t.oid), coalesce(b.typname, t.typname), coalesce(b.typtype, t.typtype),
         coalesce(b.typcategory, t.typcategory), CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END,
-        a.attgenerated <> '', c.relkind = 'p'
+        a.attgenerated <> '', c.relkind = 'p', c.relforcerowsecurity
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -54,6 +55,8 @@ class Table:
     name: str
     columns: tuple[Column, ...]
     partitioned: bool
+    forced: bool
+    """Whether its owner too sees only the rows that policies show."""
 
     @property
     def known(self) -> str:
@@ -66,16 +69,17 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Seeded:
-    """What is in the tables: rows by table, and a digest of the values by column, both by the catalogue's numbers."""
+    """What is in the tables: rows by table, and the values' hashes by column (None: it has none), both by the
+    catalogue's numbers."""
 
     tables: dict[int, Table]
     rows: dict[int, int]
-    values: dict[tuple[int, int], str]
+    values: dict[tuple[int, int], list[int] | None]
 
 
 def tables(connection: Connection) -> list[Table]:
     """All that hold rows, partitions under their parent."""
-    found: dict[int, tuple[str, str, list[Column], bool]] = {}
+    found: dict[int, tuple[str, str, list[Column], bool, bool]] = {}
     for row in connection.execute(_COLUMNS.encode()).fetchall():
         (
             oid,
@@ -92,11 +96,12 @@ def tables(connection: Connection) -> list[Table]:
             modifier,
             made,
             partitioned,
+            forced,
         ) = row
-        columns = found.setdefault(oid, (schema, name, [], partitioned))[2]
+        columns = found.setdefault(oid, (schema, name, [], partitioned, forced))[2]
         needed = not_null and not has_default
         columns.append(Column(number, column, needed, made, type_oid, kind_name, kind, category, modifier))
-    return [Table(oid, schema, name, tuple(columns), parent) for oid, (schema, name, columns, parent) in found.items()]
+    return [Table(oid, schema, name, tuple(columns), *more) for oid, (schema, name, columns, *more) in found.items()]
 
 
 def sow(connection: Connection) -> Seeded:
@@ -198,29 +203,50 @@ def look(connection: Connection) -> Seeded:
     """What is in the tables now."""
     found = tables(connection)
     rows: dict[int, int] = {}
-    values: dict[tuple[int, int], str] = {}
+    values: dict[tuple[int, int], list[int] | None] = {}
     for table in found:
-        parts: list[sql.Composable] = [sql.SQL("count(*)")]
-        parts += [
-            sql.SQL("md5(string_agg({0}::text, ',' ORDER BY {0}::text))").format(sql.Identifier(one.name))
-            for one in table.columns
-        ]
-        try:
-            row: Any = connection.execute(
-                sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(parts), table.identifier)
-                if table.partitioned
-                else sql.SQL("SELECT {} FROM ONLY {}").format(sql.SQL(", ").join(parts), table.identifier)
-            ).fetchone()
-        except psycopg.Error:
+        row = _read(connection, table)
+        if row is None:
             continue
         rows[table.oid] = row[0]
-        for one, digest in zip(table.columns, row[1:], strict=True):
-            values[table.oid, one.number] = digest
+        for one, hashes in zip(table.columns, row[1:], strict=True):
+            values[table.oid, one.number] = hashes
     return Seeded({table.oid: table for table in found}, rows, values)
 
 
+def _read(connection: Connection, table: Table) -> Any:
+    parts: list[sql.Composable] = [sql.SQL("count(*)")]
+    parts += [
+        sql.SQL("array_agg(hashtextextended({0}::text, 0)) FILTER (WHERE {0} IS NOT NULL)").format(
+            sql.Identifier(one.name)
+        )
+        for one in table.columns
+    ]
+    query = sql.SQL("SELECT {} FROM {}" if table.partitioned else "SELECT {} FROM ONLY {}").format(
+        sql.SQL(", ").join(parts), table.identifier
+    )
+    try:
+        if not table.forced:
+            return connection.execute(query).fetchone()
+    except psycopg.errors.InsufficientPrivilege:
+        pass
+    except psycopg.Error:
+        return None
+    # What its owner has taken from itself it can give itself again, for as long as it looks.
+    connection.execute("BEGIN")
+    try:
+        connection.execute(sql.SQL("GRANT SELECT ON {} TO CURRENT_USER").format(table.identifier))
+        connection.execute(sql.SQL("ALTER TABLE {} NO FORCE ROW LEVEL SECURITY").format(table.identifier))
+        return connection.execute(query).fetchone()
+    except psycopg.Error:
+        return None
+    finally:
+        connection.execute("ROLLBACK")
+
+
 def lost(before: Seeded, after: Seeded, first: Seeded) -> tuple[list[str], list[str]]:
-    """Tables and columns that are gone with rows in them, or with fewer; and columns whose values are others now.
+    """Tables and columns that are gone with rows in them, or with fewer; and columns whose values are others now. More
+    rows are no other values.
 
     `first`: before the script. What was there then and took no value of ours may hold those of others.
     """
@@ -243,9 +269,16 @@ def lost(before: Seeded, after: Seeded, first: Seeded) -> tuple[list[str], list[
             if one.number not in columns:
                 if before.values.get((oid, one.number)) is not None or _unsown(first, oid, one.number):
                     gone.append(f"column {table.known}.{one.name}")
-            elif before.values.get((oid, one.number)) != after.values.get((oid, one.number)):
+            elif Counter(before.values.get((oid, one.number))) - Counter(after.values.get((oid, one.number))):
                 changed.append(f"column {table.known}.{one.name}")
     return gone, changed
+
+
+def renamed(first: Seeded, before: Seeded, after: Seeded) -> Seeded:
+    """What there was first, as it is called after a statement that only gave values other names."""
+    now = {key: after.values[key] for key in before.values.keys() & after.values.keys() & first.values.keys()}
+    same = {key for key in now if Counter(first.values[key]) == Counter(before.values[key])}
+    return replace(first, values={**first.values, **{key: now[key] for key in same}})
 
 
 def _unsown(first: Seeded, oid: int, number: int) -> bool:

@@ -48,7 +48,9 @@ _COLUMNS = f"""
     SELECT c.oid::bigint, a.attnum, pg_catalog.format('%s.%s', n.nspname, c.relname), a.attname,
         coalesce(p.base, a.atttypid)::bigint, coalesce(p.modifier, a.atttypmod),
         pg_catalog.format_type(coalesce(p.base, a.atttypid), coalesce(p.modifier, a.atttypmod)), t.typtype::text,
-        a.attgenerated <> '', c.relispartition, c.relkind::text
+        a.attgenerated <> '', c.relispartition, c.relkind::text, ARRAY(
+            SELECT e.enumlabel::text FROM pg_catalog.pg_enum e WHERE e.enumtypid IN (t.oid, t.typelem)
+            ORDER BY e.enumsortorder)
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -61,6 +63,16 @@ _ROUTINES = f"""
     SELECT p.proname, pg_catalog.pg_get_functiondef(p.oid)
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
     WHERE p.prokind IN ('f', 'p') AND {_MINE}
+"""
+# What acts when rows of a table change: functions by their names, rules by their text.
+_ACTING = f"""
+    SELECT c.relname, p.proname FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+    WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND {_MINE}
+    UNION ALL
+    SELECT c.relname, pg_catalog.pg_get_ruledef(r.oid) FROM pg_catalog.pg_rewrite r
+    JOIN pg_catalog.pg_class c ON c.oid = r.ev_class JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE r.ev_type <> '1' AND {_MINE}
 """
 _SEQUENCES = f"""
     SELECT c.oid::bigint, pg_catalog.format('%I.%I', n.nspname, c.relname), s.seqincrement, s.seqmin, s.seqmax,
@@ -99,6 +111,8 @@ class Part:
     generated: bool
     in_partition: bool
     in_type: bool
+    labels: tuple[str, ...]
+    """Those of an enum, or of an array of one."""
 
     @property
     def subject(self) -> str:
@@ -118,10 +132,12 @@ class Standing:
 def look(connection: Connection) -> Standing:
     partitions: dict[int, str] = dict(connection.execute(_PARTITIONS.encode()).fetchall())
     parts = {}
-    for oid, number, of, name, type_oid, modifier, type_, kind, made, inside, relation in connection.execute(
+    for oid, number, of, name, type_oid, modifier, type_, kind, made, inside, relation, labels in connection.execute(
         _COLUMNS.encode()
     ).fetchall():
-        parts[oid, number] = Part(of, name, type_oid, modifier, type_, kind, made, inside, relation == "c")
+        parts[oid, number] = Part(
+            of, name, type_oid, modifier, type_, kind, made, inside, relation == "c", tuple(labels)
+        )
     return Standing(partitions, parts)
 
 
@@ -152,6 +168,17 @@ def narrowed(before: Standing, after: Standing, first: Standing) -> list[str]:
         and not part.in_partition
         and not _keeps(part, after.parts[key])
     ]
+
+
+def unfit(before: Standing, after: Standing, first: Standing) -> list[tuple[str, str]]:
+    """Of what is of another enum now, the values of the old one that the new one does not have."""
+    found = []
+    for key, part in before.parts.items():
+        if key in first.parts and key in after.parts and after.parts[key].labels and not part.in_partition:
+            missing = [one for one in part.labels if one not in after.parts[key].labels]
+            if missing and part.type_oid != after.parts[key].type_oid:
+                found.append((part.subject, ", ".join(missing)))
+    return found
 
 
 def worded(connection: Connection, sql: str, stands: Standing, first: Standing) -> tuple[list[str], list[str], bool]:
@@ -189,15 +216,17 @@ def _relation(connection: Connection, written: str) -> tuple[str, int, str]:
 
 
 def _runs_hidden(connection: Connection, sql: str) -> bool:
-    """Whether a routine that it names, or one that this names, may do anything to rows."""
+    """Whether a routine that it names, or one that this names, may do anything to rows; or a trigger or rule of what
+    it changes."""
     bodies: dict[str, str] = {}
-    for name, body in connection.execute(_ROUTINES.encode()).fetchall():
+    acting = connection.execute(_ACTING.encode()).fetchall() if wording.writes(sql) else []
+    for name, body in [*connection.execute(_ROUTINES.encode()).fetchall(), *acting]:
         bodies[name] = f"{bodies.get(name, '')} {body}"
     known = words(sql) & set(bodies)
     waiting = list(known)
     while waiting:
         body = bodies[waiting.pop()]
-        if wording.may(body):
+        if wording.routine_may(body):
             return True
         more = (words(body) & set(bodies)) - known
         known |= more
@@ -253,9 +282,9 @@ def again(connection: Connection, first: Counters, stands: Standing) -> dict[str
 def _keeps(old: Part, new: Part) -> bool:
     if (old.type_oid, old.modifier) == (new.type_oid, new.modifier) or new.type == "text":
         return True
-    if new.kind == "e":
+    if new.labels:
         # One that is no value of it fails.
-        return old.kind == "e" or old.type in ("text", "character varying")
+        return bool(old.labels) or old.type.removesuffix("[]") in ("text", "character varying")
     if old.kind == "e":
         return new.type == "character varying"
     return wider(old.type, new.type) or (old.type, new.type) in _EXACT or _digits(old.type, new.type)

@@ -11,11 +11,12 @@ from plantroom.delivery.schema.names import IDENTIFIER, NAME
 _CHANGES_ROWS = re.compile(r"(?:INSERT|UPDATE|DELETE|MERGE|TRUNCATE|WITH|EXPLAIN|PREPARE)\b", re.IGNORECASE)
 _RUNS = re.compile(r"(?:DO|CALL|EXECUTE|SELECT|VALUES|INSERT|UPDATE|DELETE|MERGE|WITH|EXPLAIN)\b", re.IGNORECASE)
 _MAY = re.compile(r"\b(?:DELETE|UPDATE|TRUNCATE|MERGE|EXECUTE)\b", re.IGNORECASE)
+_STRINGS = r"--[^\n]*|/\*.*?\*/|\bE'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'"
 _SKIPPED = re.compile(
-    r"--[^\n]*|/\*.*?\*/|\bE'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|(\$(?:[A-Za-z_]\w*)?\$).*?\1"
-    r'|("(?:[^"]|"")*")',
+    _STRINGS + r'|(\$(?:[A-Za-z_]\w*)?\$).*?\1|("(?:[^"]|"")*")',
     re.IGNORECASE | re.DOTALL,
 )
+_IN_BODY = re.compile(_STRINGS, re.IGNORECASE | re.DOTALL)
 _ALIAS = rf"(?:\s*\*)?(?:\s+AS)?(?:\s+(?!SET\b|USING\b){IDENTIFIER})?"
 _DELETE = re.compile(rf"\bDELETE\s+FROM\s+(?:ONLY\s+)?(?P<table>{NAME})", re.IGNORECASE)
 _TRUNCATE = re.compile(r"TRUNCATE\s+(?:TABLE\s+)?(?P<tables>.*)", re.IGNORECASE | re.DOTALL)
@@ -28,6 +29,17 @@ _UPSERT = re.compile(
 )
 _MERGE = re.compile(rf"\bMERGE\s+INTO\s+(?:ONLY\s+)?(?P<table>{NAME})(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 _MERGE_SET = re.compile(r"\bTHEN\s+UPDATE\s+SET\b(?P<set>.*)", re.IGNORECASE | re.DOTALL)
+_WRITES = re.compile(r"\b(?:INSERT|UPDATE|DELETE|MERGE|TRUNCATE)\b", re.IGNORECASE)
+_ALTER_TABLE = re.compile(
+    rf"ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?(?P<table>{NAME})(?:\s*\*)?\s+(?P<actions>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_RETYPED = re.compile(
+    rf"\s*ALTER\s+(?:COLUMN\s+)?(?P<column>{IDENTIFIER})\s+(?:SET\s+DATA\s+)?TYPE\b.*?\bUSING\b(?P<using>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_CASTS = r"(?:\s*::\s*[\w\s.\"\[\](),]+)*"
+_VALUE_RENAMED = re.compile(rf"ALTER\s+TYPE\s+(?P<type>{NAME})\s+RENAME\s+VALUE\b", re.IGNORECASE)
 _ENDS = re.compile(r"\b(?:FROM|WHERE|RETURNING|WHEN)\b", re.IGNORECASE)
 _TARGET = re.compile(rf"\s*(?:\((?P<several>[^()]*)\)|(?P<one>{IDENTIFIER}))", re.IGNORECASE)
 
@@ -53,6 +65,12 @@ def plain(sql: str) -> str:
 def done(sql: str) -> list[Deleted | Set]:
     """To which tables' rows it does what, whether it finds any or not."""
     text = plain(sql)
+    if altered := _ALTER_TABLE.match(text):
+        return [
+            Set(altered["table"], (one["column"],))
+            for action in _parts(altered["actions"])
+            if (one := _RETYPED.match(action)) and not _cast(one["using"], one["column"])
+        ]
     if not _CHANGES_ROWS.match(text):
         return []
     found: list[Deleted | Set] = [Deleted(one["table"]) for one in _DELETE.finditer(text)]
@@ -73,6 +91,17 @@ def done(sql: str) -> list[Deleted | Set]:
     return found
 
 
+def value_renamed(sql: str) -> str:
+    """The enum, as it is written, of which it gives a value another name; or ""."""
+    match = _VALUE_RENAMED.match(plain(sql))
+    return match["type"] if match else ""
+
+
+def writes(sql: str) -> bool:
+    """Whether it changes rows, so that triggers and rules act as well."""
+    return _WRITES.search(plain(sql)) is not None
+
+
 def runs(sql: str) -> bool:
     """Whether it may run code that is not in it."""
     return _RUNS.match(plain(sql)) is not None
@@ -87,7 +116,13 @@ def hidden(sql: str) -> bool:
 
 
 def may(body: str) -> bool:
+    """Whether the word for it stands there."""
     return _MAY.search(body) is not None
+
+
+def routine_may(definition: str) -> bool:
+    """The same of a routine, but for its strings (TG_OP = 'DELETE'), which do nothing without EXECUTE."""
+    return may(_IN_BODY.sub(" ", definition))
 
 
 def _listed(tables: str) -> Iterator[str]:
@@ -96,22 +131,13 @@ def _listed(tables: str) -> Iterator[str]:
             yield match[1]
 
 
+def _cast(expression: str, column: str) -> bool:
+    """Whether it is the column and nothing else, as another type: what that does to values, types tell."""
+    return re.fullmatch(rf"[\s(]*{re.escape(column)}[\s)]*{_CASTS}[\s;]*", expression, re.IGNORECASE) is not None
+
+
 def _targets(text: str) -> Iterator[str]:
-    depth, begin = 0, 0
-    places = []
-    for at, character in enumerate(text):
-        if depth == 0 and (character == "," or (_ENDS.match(text, at) and not text[at - 1 : at].isalnum())):
-            places.append(text[begin:at])
-            begin = at + 1
-            if character != ",":
-                break
-        depth += {"(": 1, ")": -1}.get(character, 0)
-        if depth < 0:
-            places.append(text[begin:at])
-            break
-    else:
-        places.append(text[begin:])
-    for one in places:
+    for one in _parts(text, _ENDS):
         match = _TARGET.match(one)
         if match is None:
             yield ""
@@ -119,3 +145,20 @@ def _targets(text: str) -> Iterator[str]:
             yield from (name.strip() for name in match["several"].split(","))
         else:
             yield match["one"]
+
+
+def _parts(text: str, ends: re.Pattern[str] | None = None) -> list[str]:
+    """What stands between commas that are in no brackets, up to a word that ends the list."""
+    depth, begin = 0, 0
+    places = []
+    for at, character in enumerate(text):
+        over = ends is not None and ends.match(text, at) is not None and not text[at - 1 : at].isalnum()
+        if depth == 0 and (character == "," or over):
+            places.append(text[begin:at])
+            begin = at + 1
+            if character != ",":
+                return places
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if depth < 0:
+            return [*places, text[begin:at]]
+    return [*places, text[begin:]]

@@ -1,0 +1,124 @@
+"""What the proof's rows cannot show, and what they show that is no loss."""
+
+from __future__ import annotations
+
+import pytest
+
+from plantroom.delivery.schema.engines import Pgmig
+from plantroom.delivery.schema.generate import generate
+from plantroom.delivery.schema.ground import Ground, said
+from plantroom.delivery.schema.hazards import measure
+from plantroom.delivery.schema.model import Hazard, HazardClass, Status
+from plantroom.delivery.schema.policy import judge
+from plantroom.delivery.schema.renames import declared
+from plantroom.delivery.schema.statements import split
+from plantroom.kernel.verdict import Allowed
+
+LOSES, CHANGES, FAILS = HazardClass.LOSES_DATA, HazardClass.CHANGES_VALUES, HazardClass.FAILS_WITH_ROWS
+
+BEFORE = """
+CREATE TYPE stage AS ENUM ('a', 'b', 'c', 'd', 'e');
+CREATE TABLE item (id integer PRIMARY KEY, stage stage, stages stage[], note text, size integer, at timestamp);
+CREATE TABLE closed (id integer NOT NULL, state text NOT NULL CHECK (state IN ('yes', 'no')));
+CREATE TABLE seen (id integer, note text);
+CREATE FUNCTION cleans() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN DELETE FROM item WHERE id > 1000; END IF;
+    RETURN NEW;
+END $$;
+CREATE FUNCTION notes() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN INSERT INTO seen (id) VALUES (1); END IF; -- don't DELETE
+    RETURN NEW;
+END $$;
+CREATE TABLE watched (id integer, other integer);
+CREATE TRIGGER cleans AFTER INSERT ON watched FOR EACH ROW EXECUTE FUNCTION cleans();
+CREATE TABLE noted (id integer, other integer);
+CREATE TRIGGER notes AFTER UPDATE ON noted FOR EACH ROW EXECUTE FUNCTION notes();
+CREATE TABLE ruled (id integer, other integer);
+CREATE RULE ruled AS ON INSERT TO ruled DO ALSO DELETE FROM seen WHERE id > 1000;
+"""
+
+
+@pytest.fixture(scope="module")
+def begun(ground: Ground) -> str:
+    ground.create("begun")
+    failed = ground.load("begun", split(BEFORE))
+    assert not failed, said(failed)
+    return "begun"
+
+
+def told(ground: Ground, start: str, script: str, *kinds: HazardClass) -> list[tuple[HazardClass, str]]:
+    return [
+        (one.kind, one.subject)
+        for one in hazards(ground, start, script)
+        if one.kind in (kinds or (LOSES, CHANGES, FAILS))
+    ]
+
+
+def hazards(ground: Ground, start: str, script: str) -> list[Hazard]:
+    return list(measure(ground, start, split(script)).hazards)
+
+
+ANEW = "ALTER TYPE stage RENAME TO was; CREATE TYPE stage AS ENUM ({});"
+STAGE, STAGES = "column public.item.stage", "column public.item.stages"
+
+
+@pytest.mark.parametrize("scratch", [18, 15], indirect=True)
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        (ANEW.format("'a', 'b', 'c', 'd'") + "ALTER TABLE item ALTER stage TYPE stage USING stage::text::stage;",
+         [(FAILS, STAGE)]),
+        (ANEW.format("'a', 'b', 'c', 'd'")
+         + "ALTER TABLE item ALTER stages TYPE stage[] USING stages::text[]::stage[];",
+         [(FAILS, STAGES)]),
+        (ANEW.format("'e', 'd', 'c', 'b', 'a', 'f'")
+         + "ALTER TABLE item ALTER stage TYPE stage USING stage::text::stage;", []),
+        ("ALTER TYPE stage RENAME VALUE 'e' TO 'f'", [(CHANGES, "type stage")]),
+        ("ALTER TYPE stage RENAME VALUE 'a' TO 'f'", [(CHANGES, STAGE)]),
+        ("ALTER TYPE stage ADD VALUE 'f'", []),
+        ("ALTER TABLE item ALTER note TYPE text USING nullif(note, 'gone')", [(CHANGES, "column public.item.note")]),
+        ("ALTER TABLE item ALTER size TYPE bigint USING (size)::bigint, ALTER note TYPE varchar USING note::varchar",
+         []),
+        ("ALTER TABLE item ALTER size TYPE bigint, ALTER note TYPE text USING CASE id WHEN 1000 THEN '' ELSE note END",
+         [(CHANGES, "column public.item.note")]),
+        ("INSERT INTO item (id) VALUES (100)", []),
+        ("INSERT INTO item (id) VALUES (100); INSERT INTO item (id, note) VALUES (101, 'x')", []),
+        ("INSERT INTO watched VALUES (100, 1)", [(CHANGES, "")]),
+        ("UPDATE noted SET other = 1 WHERE id > 1000", [(CHANGES, "column public.noted.other")]),
+        ("INSERT INTO noted VALUES (100, 1)", []),
+        ("INSERT INTO ruled VALUES (100, 1)", [(CHANGES, "")]),
+        ("SELECT count(*) FROM watched", []),
+        ("ALTER TABLE item ENABLE ROW LEVEL SECURITY; ALTER TABLE item FORCE ROW LEVEL SECURITY", []),
+        ("REVOKE ALL ON item FROM CURRENT_USER", []),
+        ("REVOKE ALL ON item FROM CURRENT_USER; ALTER TABLE item DROP COLUMN note",
+         [(LOSES, "column public.item.note")]),
+    ],
+)  # fmt: skip
+def test_what_may_happen_to_rows_is_told(
+    ground: Ground, begun: str, script: str, expected: list[tuple[HazardClass, str]]
+) -> None:
+    assert told(ground, begun, script) == expected
+
+
+def test_reading_a_table_that_took_no_row_is_reading_it(ground: Ground, begun: str) -> None:
+    scans = HazardClass.SCANS
+    assert told(ground, begun, "ALTER TABLE closed ADD CHECK (id > 0)", scans) == [(scans, "public.closed")]
+    assert told(ground, begun, "CREATE INDEX i ON closed (id)", scans) == [(scans, "public.closed")]
+    assert told(ground, begun, "ALTER TABLE closed ADD CHECK (id > 0) NOT VALID", scans) == []
+    locked = [one for one in hazards(ground, begun, "CREATE INDEX i ON closed (id)") if one.subject == "public.closed"]
+    assert not any(one.brief for one in locked), locked
+
+
+@pytest.mark.parametrize(("mark", "refused"), [(" -- plantroom: renamed from 'b'", False), ("", True)])
+def test_an_enums_value_that_is_declared_as_renamed_keeps_its_rows(ground: Ground, mark: str, refused: bool) -> None:
+    text = "CREATE TYPE stage AS ENUM (\n'a',\n'{}',{}\n'c'\n);\nCREATE TABLE item (id int, stage stage);"
+    wanted = split(text.format("bb", mark))
+    for name, statements in (("from", split(text.format("b", ""))), ("to", wanted)):
+        ground.create(name)
+        assert not ground.load(name, statements)
+    found = generate(ground, [Pgmig()], declared(wanted))
+    assert found.status is Status.PROVEN, found.attempts
+    assert found.kept is not None
+    assert (bool(found.kept.changed), judge(found.hazards) == Allowed()) == (refused, not refused), found.hazards
