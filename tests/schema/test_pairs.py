@@ -110,6 +110,7 @@ def proven_or_refused(scratch: Scratch, ground: Ground, name: str, before: str, 
 
 def leads_there(scratch: Scratch, ground: Ground, before: str, script: Script) -> None:
     """As one would run it oneself: the text, by psql, on a fresh database."""
+    assert OWNER not in script.text
     ground.create("again")
     assert ground.load("again", split(before)) == []
     role = SUPERUSER if any(one.privileged for one in script.statements) else OWNER

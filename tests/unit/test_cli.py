@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,13 @@ def test_the_bare_command_shows_help(run: Run) -> None:
 def test_the_version(run: Run) -> None:
     told = run("--version")
     assert (told.code, told.out) == (0, f"{__version__}\n")
+
+
+def test_a_command_that_only_asks_loads_nothing_that_it_does_not_need() -> None:
+    heavy = {"sqlalchemy", "alembic", "temporalio", "pgmig", "psycopg", "fastapi"}
+    code = f"import sys, plantroom.entrypoints.cli.main; print(sorted({heavy!r} & set(sys.modules)))"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"
 
 
 def test_the_other_spelling_of_artefact_is_taken(run: Run) -> None:

@@ -13,8 +13,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
@@ -101,6 +99,9 @@ def _refuse_ended(connection: Any, _record: Any, _proxy: Any) -> None:
 
 def migrate(url: str) -> None:
     """Bring the control plane's own tables to this version's. Blocking. Raises EngineError when out of reach."""
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     engine = create_engine(_url(url))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from plantroom.delivery.artefacts.model import Artefact, Contract
-from plantroom.delivery.artefacts.service import Artefacts
 from plantroom.kernel.digest import short
 from plantroom.platforms.contract import Script
 from plantroom.runtime.terminal import Json, out, print_json, print_table, session, working
+
+if TYPE_CHECKING:
+    from plantroom.delivery.artefacts.service import Artefacts
 
 app = typer.Typer(no_args_is_help=True, help="Build and check immutable builds of an application.")
 
@@ -108,6 +110,8 @@ def verify(context: typer.Context, name: Name, as_json: Json = False) -> None:
 
 
 def _artefacts(context: typer.Context) -> Artefacts:
+    from plantroom.delivery.artefacts.service import Artefacts
+
     here = session(context)
     return Artefacts(here.settings.home / "artefacts", here.migrations(here.settings) if here.migrations else None)
 

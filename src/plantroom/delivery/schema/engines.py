@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pgmig
-
 from plantroom.delivery.schema.model import SchemaError, Statement
 from plantroom.delivery.schema.statements import split
 
@@ -14,6 +12,8 @@ class Pgmig:
     name = "pgmig"
 
     def generate(self, source: str, target: str) -> list[Statement]:
+        import pgmig
+
         try:
             return split(pgmig.generate(source=source, target=target, include_owner=True, include_grants=True))
         except SchemaError:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import re
 
-IDENTIFIER = r'(?:"(?:[^"]|"")+"|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)'
+# By what is not in them: a range of all that is beyond ASCII costs `re` a quarter of a second for every pattern.
+FIRST = r"[^\x00-@\[-^`{-\x7f]"
+"""A letter, an underscore, or anything beyond ASCII: what a name may begin with."""
+NEXT = r"[^\x00-#%-/:-@\[-^`{-\x7f]"
+"""The same, a digit or a dollar sign: what may come after it."""
+IDENTIFIER = rf'(?:"(?:[^"]|"")+"|{FIRST}{NEXT}*)'
 NAME = rf"{IDENTIFIER}(?:\s*\.\s*{IDENTIFIER})?"
 """With its schema or without."""
 _IDENTIFIER = re.compile(IDENTIFIER)

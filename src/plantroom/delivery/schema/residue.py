@@ -137,7 +137,8 @@ def taken_back(entry: Entry) -> list[Statement]:
             match = _GRANT.match(bare(one.sql))
             if match is not None:
                 verb, word = ("REVOKE", "FROM") if match["verb"] == "GRANT" else ("GRANT", "TO")
-                found.append(statement(f"{match['head'] or ''}{verb} {match['what']} {word} {match['who']}"))
+                back = f"{match['head'] or ''}{verb} {match['what']} {word} {match['who']}"
+                found.append(portable(statement(back)))
         return found
     drop = drop_of(entry)
     return [] if drop is None else [statement(drop)]

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from plantroom.delivery.schema.halfdone import Recovery, recovery
 from plantroom.delivery.schema.model import SchemaError, Statement
+from plantroom.delivery.schema.names import FIRST, NEXT
 
-_DOLLAR = re.compile(r"\$(?:[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)?\$")
-_WORD = re.compile(r"[A-Za-z_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*")
+_DOLLAR = re.compile(rf"\$(?:{FIRST}(?:(?!\$){NEXT})*)?\$")
+_WORD = re.compile(rf"{FIRST}{NEXT}*")
 _COPY = re.compile(r"\s*COPY\b.*\bFROM\s+STDIN\b", re.IGNORECASE | re.DOTALL)
 _ROUTINE = re.compile(r"\s*CREATE\s+(OR\s+REPLACE\s+)?(FUNCTION|PROCEDURE)\b", re.IGNORECASE)
 _HARMLESS = ("\\restrict", "\\unrestrict")

@@ -10,13 +10,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 import typer
 from rich.markup import escape
 
 from plantroom.kernel.errors import EngineError
 from plantroom.runtime.binaries import temporal_binary
-from plantroom.runtime.postgres import out_of_reach
 from plantroom.runtime.settings import Settings
 from plantroom.runtime.terminal import Json, out, print_json, session
 
@@ -85,6 +83,10 @@ def _wheel(what: str, module: str, own: str | None, setting: str = "") -> Check:
 
 
 def _postgres(settings: Settings) -> list[Check]:
+    import psycopg
+
+    from plantroom.runtime.postgres import out_of_reach
+
     setting = "PLANTROOM_DATABASE_URL"
     if settings.database_url is None:
         wrong = out_of_reach(_nearest(settings.home))

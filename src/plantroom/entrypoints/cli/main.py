@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from plantroom import __version__, bootstrap
+from plantroom import __version__
 from plantroom.delivery.artefacts import cli as artefacts
 from plantroom.delivery.schema import cli as schema
 from plantroom.delivery.tenancy import cli as tenancy
@@ -18,7 +19,11 @@ from plantroom.entrypoints.cli import doctor, up
 from plantroom.estate import cli as estate
 from plantroom.kernel.errors import EngineError, PlantroomError
 from plantroom.ledger import cli as ledger
+from plantroom.runtime.settings import Settings
 from plantroom.runtime.terminal import Session, print_error, print_json
+
+if TYPE_CHECKING:
+    from plantroom.delivery.schema.proving import Migrations
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,7 +54,22 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    context.obj = Session(home, bootstrap.migrations, bootstrap.released)
+    context.obj = Session(home, _migrations, _released)
+
+
+# What works without the API is wired where it is wanted: most commands only ask, and should not wait for it.
+
+
+def _migrations(settings: Settings) -> Migrations:
+    from plantroom import bootstrap
+
+    return bootstrap.migrations(settings)
+
+
+def _released(settings: Settings) -> Callable[[str], str]:
+    from plantroom import bootstrap
+
+    return bootstrap.released(settings)
 
 
 app.command()(estate.init)
