@@ -203,6 +203,7 @@ def test_a_scripts_hazards_are_measured_wherever_it_leads(home: Path) -> None:
     (home / "old.sql").write_text("CREATE TABLE t (a integer);")
     ended = run(home, str(home / "script.sql"), str(home / "old.sql"), "--json", command="hazards")
     assert "loses data" in {one["class"] for one in json.loads(ended.stdout)["hazards"]}
+    assert (json.loads(ended.stdout)["status"], json.loads(ended.stdout)["proof"]["equal_by"]) == ("measured", None)
 
 
 def test_sql_of_others_is_no_superusers(home: Path) -> None:

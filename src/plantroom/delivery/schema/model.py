@@ -136,6 +136,8 @@ class Status(StrEnum):
     EQUAL = "equal"
     """Nothing is to be done."""
     PROVEN = "proven"
+    MEASURED = "measured"
+    """It runs, and nobody said where it should lead."""
     REFUSED = "refused"
     """No script that was made leads from one to the other."""
 

@@ -142,7 +142,8 @@ class Schemas:
             tell(f"loading {source}")
             sources.load(ground, FROM, self._read(scratch, source), source)
             tell("measuring the script")
-            return _with_rules(by_hand(ground, sources.read(scratch, script), None))
+            found = _with_rules(by_hand(ground, sources.read(scratch, script), None))
+            return replace(found, status=Status.MEASURED) if found.status is Status.PROVEN else found
 
     @contextmanager
     def ground(self) -> Iterator[Ground]:
