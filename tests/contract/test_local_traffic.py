@@ -24,6 +24,7 @@ from plantroom.platforms.local.balancer import Balancer, LocalPorts
 from plantroom.platforms.local.haproxy_config import HOSTS_MAP, Member, Route, encode
 from plantroom.platforms.local.traffic import LocalTraffic
 from plantroom.runtime.engines import free_ports
+from plantroom.runtime.logs import LONGEST_LOG
 from plantroom.runtime.processes import wait_until
 
 ENVIRONMENT = "harbour/production"
@@ -404,6 +405,14 @@ async def test_a_killed_balancer_comes_back_as_it_was(place: Place, applications
     assert await place.traffic.observe() == before
     assert {(await place.get()).text for _ in range(4)} == {"one"}
     assert (await place.get(host="quay.test")).status_code == 503
+
+
+def test_its_log_is_kept_short_while_it_is_watched(place: Place) -> None:
+    log = place.balancer.directory / "haproxy.log"
+    os.truncate(log, LONGEST_LOG + 1)
+    assert place.traffic.revive() == []
+    assert log.stat().st_size < LONGEST_LOG
+    assert log.with_name("haproxy.log.1").stat().st_size == LONGEST_LOG + 1
 
 
 async def test_counts_grow_over_a_reload(place: Place, applications: tuple[Application, ...]) -> None:

@@ -45,6 +45,7 @@ from plantroom.platforms.local.haproxy_config import (
 )
 from plantroom.runtime.clock import now
 from plantroom.runtime.engines import port_free
+from plantroom.runtime.logs import keep_short
 from plantroom.runtime.processes import Daemon, started_at, wait_until
 
 _CONFIGURATION = "haproxy.cfg"
@@ -156,11 +157,13 @@ class Balancer:
     # -- process --------------------------------------------------------------------------------------------------
 
     def start(self) -> bool:
-        """Start HAProxy from the state unless it runs, and wait until it serves; whether it was started. Blocking.
-        Raises EngineError when it does not come up."""
+        """Start HAProxy from the state unless it runs, and wait until it serves; whether it was started. Keeps its log
+        short. Blocking. Raises EngineError when it does not come up."""
         if self._own:
             self._prepare_own()
             return False
+        log = self.directory / "haproxy.log"
+        keep_short(log)
         if self.daemon.alive():
             return False
         with self._lock_file() as lock:
@@ -169,7 +172,6 @@ class Balancer:
                 return False
             self._prepare()
             self._refuse_taken_ports()
-            log = self.directory / "haproxy.log"
             command = [str(haproxy_binary()), "-W", "-S", f"{self.socket},mode,600", "-f", _CONFIGURATION]
             self.socket.parent.mkdir(parents=True, exist_ok=True)
             self.daemon.spawn(command, log=log, cwd=self.directory)
