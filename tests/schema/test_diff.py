@@ -217,6 +217,15 @@ def test_sql_of_others_is_no_superusers(home: Path) -> None:
     assert not sign.exists()
 
 
+COMPARED = """
+    CREATE FUNCTION less(aclitem, aclitem) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1::text < $2::text';
+    CREATE FUNCTION equal(aclitem, aclitem) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1::text = $2::text';
+    CREATE FUNCTION compare(aclitem, aclitem) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 0';
+    CREATE OPERATOR << (LEFTARG = aclitem, RIGHTARG = aclitem, FUNCTION = less);
+    CREATE OPERATOR == (LEFTARG = aclitem, RIGHTARG = aclitem, FUNCTION = equal);
+"""
+
+
 @pytest.mark.parametrize(
     "grab",
     [
@@ -231,6 +240,21 @@ def test_sql_of_others_is_no_superusers(home: Path) -> None:
         'ALTER FUNCTION own() OWNER TO "pg_read_server_files"',
         "CREATE EXTENSION file_fdw; CREATE SERVER f FOREIGN DATA WRAPPER file_fdw;"
         " CREATE FOREIGN TABLE t (a text) SERVER f OPTIONS (program 'true')",
+        "CREATE EXTENSION postgres_fdw; ALTER FOREIGN DATA WRAPPER postgres_fdw NO VALIDATOR",
+        "CREATE EXTENSION postgres_fdw; ALTER FOREIGN DATA WRAPPER postgres_fdw VALIDATOR postgresql_fdw_validator"
+        " NO HANDLER",
+        "CREATE EXTENSION postgres_fdw; CREATE FOREIGN DATA WRAPPER w HANDLER postgres_fdw_handler",
+        "CREATE FUNCTION v(text[], oid) RETURNS void LANGUAGE sql AS 'SELECT';"
+        " CREATE FOREIGN DATA WRAPPER w VALIDATOR v",
+        "CREATE FUNCTION v(text[], oid) RETURNS void LANGUAGE sql AS 'SELECT';"
+        " CREATE FOREIGN DATA WRAPPER w VALIDATOR/* NO VALIDATOR */public.v OPTIONS (a 'VALIDATOR')",
+        "CREATE EXTENSION postgres_fdw; ALTER EXTENSION postgres_fdw ADD FUNCTION own()",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE plantroom GRANT SELECT ON TABLES TO plantroom_owner",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE plantroom_owner, plantroom GRANT SELECT ON TABLES TO plantroom_owner",
+        COMPARED + "CREATE OPERATOR CLASS own DEFAULT FOR TYPE aclitem USING btree"
+        " AS OPERATOR 1 <<, OPERATOR 3 ==, FUNCTION 1 compare(aclitem, aclitem)",
+        COMPARED + "ALTER OPERATOR FAMILY integer_ops USING btree ADD OPERATOR 3 == (aclitem, aclitem)",
+        COMPARED + "ALTER OPERATOR FAMILY integer_ops USING btree ADD FUNCTION 1 compare(aclitem, aclitem)",
     ],
 )
 @on_each
@@ -241,6 +265,25 @@ def test_nobody_gets_more_than_the_owner_has(ground: Ground, grab: str) -> None:
     own = "CREATE FUNCTION own() RETURNS integer LANGUAGE sql SECURITY DEFINER AS $$ SELECT 1 $$;"
     failed = ground.load("grabbed", split(own + grab))
     assert [one.state for one in failed] in (["42501"], ["0LP01"], ["42939"]), failed
+
+
+@on_each
+def test_what_takes_nothing_from_anybody_is_made(ground: Ground) -> None:
+    ground.create("made")
+    text = """
+        CREATE FOREIGN DATA WRAPPER one;
+        CREATE FOREIGN DATA WRAPPER two NO HANDLER VALIDATOR postgresql_fdw_validator;
+        CREATE EXTENSION citext; CREATE EXTENSION btree_gist; CREATE EXTENSION hstore;
+        CREATE TYPE pair AS (a integer, b integer);
+        CREATE FUNCTION compare(pair, pair) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT ($1).a - ($2).a';
+        CREATE FUNCTION less(pair, pair) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT ($1).a < ($2).a';
+        CREATE OPERATOR << (LEFTARG = pair, RIGHTARG = pair, FUNCTION = less);
+        CREATE OPERATOR CLASS pairs DEFAULT FOR TYPE pair USING btree AS OPERATOR 1 <<, FUNCTION 1 compare(pair, pair);
+        CREATE FUNCTION longer(text, text) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT length($1) - length($2)';
+        CREATE OPERATOR CLASS by_length FOR TYPE text USING btree AS FUNCTION 1 longer(text, text);
+        ALTER DEFAULT PRIVILEGES FOR ROLE plantroom_owner GRANT SELECT ON TABLES TO PUBLIC;
+    """
+    assert ground.load("made", [one for one in split(text) if not lacking(ground.url("postgres"), one.sql)]) == []
 
 
 @on_each

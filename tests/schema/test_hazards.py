@@ -103,7 +103,11 @@ CASES = [
     Case("CREATE INDEX CONCURRENTLY i ON item (size)", also=(ALONE,)),
     Case("DROP INDEX item_name", READS),
     Case("DROP INDEX CONCURRENTLY item_name", also=(ALONE,)),
-    Case("REINDEX TABLE item", SHARE, scans=True),
+    # SHARE on the table, but ACCESS EXCLUSIVE on each index, for which whoever reads the table asks first.
+    Case("REINDEX TABLE item", READS, scans=True),
+    Case("REINDEX INDEX item_name", READS, scans=True),
+    Case("VACUUM FULL item", READS, rewrites=True, also=(ALONE,)),
+    Case("VACUUM item", also=(ALONE,)),
     Case("CREATE TRIGGER t BEFORE INSERT ON item FOR EACH ROW EXECUTE FUNCTION noted()", SHARE_ROW),
     Case("DROP TRIGGER item_noted ON item", READS),
     Case("CREATE POLICY p ON item USING (true)", READS),

@@ -36,6 +36,10 @@ CREATE TRIGGER cleans AFTER INSERT ON watched FOR EACH ROW EXECUTE FUNCTION clea
 CREATE TABLE noted (id integer, other integer);
 CREATE TRIGGER notes AFTER UPDATE ON noted FOR EACH ROW EXECUTE FUNCTION notes();
 CREATE TABLE ruled (id integer, other integer);
+CREATE FUNCTION purges() RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN DELETE FROM seen WHERE id > 1000; RETURN 1; END $$;
+CREATE SEQUENCE ticket;
+CREATE TABLE numbered (id serial, computed integer);
 CREATE RULE ruled AS ON INSERT TO ruled DO ALSO DELETE FROM seen WHERE id > 1000;
 """
 
@@ -90,6 +94,13 @@ STAGE, STAGES = "column public.item.stage", "column public.item.stages"
         ("INSERT INTO noted VALUES (100, 1)", []),
         ("INSERT INTO ruled VALUES (100, 1)", [(CHANGES, "")]),
         ("SELECT count(*) FROM watched", []),
+        ("DO $$ BEGIN IF (SELECT count(*) FROM item) > 100 THEN DROP TABLE item; END IF; END $$", [(CHANGES, "")]),
+        ("ALTER TABLE item ADD COLUMN more integer DEFAULT purges()", [(CHANGES, "")]),
+        ("ALTER TABLE seen ADD COLUMN purges integer", []),
+        ("DROP SEQUENCE ticket", [(LOSES, "sequence public.ticket")]),
+        ("ALTER SEQUENCE ticket RENAME TO coupon", []),
+        ("ALTER TABLE numbered ALTER id DROP DEFAULT; DROP SEQUENCE numbered_id_seq", []),
+        ("CREATE SEQUENCE brief; DROP SEQUENCE brief", []),
         ("ALTER TABLE item ENABLE ROW LEVEL SECURITY; ALTER TABLE item FORCE ROW LEVEL SECURITY", []),
         ("REVOKE ALL ON item FROM CURRENT_USER", []),
         ("REVOKE ALL ON item FROM CURRENT_USER; ALTER TABLE item DROP COLUMN note",
@@ -100,6 +111,31 @@ def test_what_may_happen_to_rows_is_told(
     ground: Ground, begun: str, script: str, expected: list[tuple[HazardClass, str]]
 ) -> None:
     assert told(ground, begun, script) == expected
+
+
+def test_nobody_waits_for_what_a_script_makes_itself(ground: Ground, begun: str) -> None:
+    script = "CREATE TABLE made (id integer PRIMARY KEY, name text UNIQUE); CREATE INDEX more ON made (name)"
+    assert [one for one in hazards(ground, begun, script) if one.subject == "public.made"] == []
+
+
+def test_what_was_not_valid_yet_was_held_to_before(ground: Ground, begun: str) -> None:
+    added = "ALTER TABLE item ADD CONSTRAINT sized CHECK (size < 1000) NOT VALID; "
+    breaks = HazardClass.BREAKS_RUNNING
+    assert len(told(ground, begun, added + "ALTER TABLE item VALIDATE CONSTRAINT sized", breaks)) == 1
+    ground.create("held", begun)
+    assert not ground.load("held", split(added))
+    assert told(ground, "held", "ALTER TABLE item VALIDATE CONSTRAINT sized", breaks) == []
+
+
+@pytest.mark.parametrize("scratch", [18], indirect=True)
+def test_what_was_computed_and_is_to_be_kept_is_lost_with_its_column(ground: Ground) -> None:
+    ground.create("computed")
+    table = "CREATE TABLE t (a integer, g integer GENERATED ALWAYS AS (a * 2) {})"
+    assert not ground.load("computed", split(table.format("VIRTUAL")))
+    anew = "ALTER TABLE t DROP COLUMN g; ALTER TABLE t ADD COLUMN g integer"
+    assert (LOSES, "column public.t.g") in told(ground, "computed", "ALTER TABLE t DROP COLUMN g, ADD COLUMN g integer")
+    assert (LOSES, "column public.t.g") in told(ground, "computed", anew)
+    assert told(ground, "computed", "ALTER TABLE t DROP COLUMN g") == []
 
 
 def test_reading_a_table_that_took_no_row_is_reading_it(ground: Ground, begun: str) -> None:

@@ -19,6 +19,9 @@ _OF_EXTENSION = """EXISTS (
     SELECT FROM pg_catalog.pg_depend d
     WHERE d.classid = '{0}'::pg_catalog.regclass AND d.objid = {1} AND d.deptype = 'e')"""
 
+# One that is not valid yet holds for new rows all the same.
+_DEFINED = r"pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(o.oid), ' NOT VALID$', '')"
+
 QUERY = f"""
 SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence' ELSE 'table' END,
     pg_catalog.format('%I.%I', n.nspname, c.relname), ''
@@ -63,7 +66,8 @@ SELECT 'value', pg_catalog.format('%L of %I.%I', e.enumlabel, n.nspname, t.typna
 FROM pg_catalog.pg_enum e JOIN pg_catalog.pg_type t ON t.oid = e.enumtypid
 JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 UNION ALL
-SELECT 'constraint', pg_catalog.format('%s on %I.%I', pg_catalog.pg_get_constraintdef(o.oid), n.nspname, c.relname),
+SELECT 'constraint', pg_catalog.format(
+    '%s on %I.%I', {_DEFINED}, n.nspname, c.relname),
     pg_catalog.concat_ws(E'\\n', pg_catalog.format('%I.%I', n.nspname, c.relname), (
         SELECT pg_catalog.string_agg(pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname), E'\\n')
         FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (o.conkey)))
@@ -71,7 +75,7 @@ FROM pg_catalog.pg_constraint o JOIN pg_catalog.pg_class c ON c.oid = o.conrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE o.contype IN ('c', 'f', 'x') AND o.conparentid = 0 AND {_MINE}
 UNION ALL
-SELECT 'constraint', pg_catalog.format('%s on %I.%I', pg_catalog.pg_get_constraintdef(o.oid), n.nspname, t.typname),
+SELECT 'constraint', pg_catalog.format('%s on %I.%I', {_DEFINED}, n.nspname, t.typname),
     pg_catalog.format('%I.%I', n.nspname, t.typname)
 FROM pg_catalog.pg_constraint o JOIN pg_catalog.pg_type t ON t.oid = o.contypid
 JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, LiteralString, Self
@@ -17,26 +18,49 @@ from typing import Any, LiteralString, Self
 import psycopg
 from psycopg import sql
 
-from plantroom.delivery.schema import dumps, fingerprint
+from plantroom.delivery.schema import dumps, fingerprint, wording
 from plantroom.delivery.schema.fingerprint import Fact
 from plantroom.delivery.schema.model import Entry, Failure, SchemaError, Statement
+from plantroom.delivery.schema.names import kept
 from plantroom.delivery.schema.statements import bare
 from plantroom.runtime.postgres import SUPERUSER
 from plantroom.runtime.scratch import OWNER, Scratch
 
 _NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
 _PRIVILEGED = re.compile(
-    r"(CREATE|ALTER|DROP|COMMENT\s+ON)\s+"
-    r"(EVENT\s+TRIGGER|EXTENSION|PUBLICATION|SUBSCRIPTION|FOREIGN\s+DATA\s+WRAPPER|OPERATOR\s+(CLASS|FAMILY)"
+    r"(CREATE|ALTER|DROP)\s+"
+    r"(EVENT\s+TRIGGER|PUBLICATION|SUBSCRIPTION|FOREIGN\s+DATA\s+WRAPPER|OPERATOR\s+(CLASS|FAMILY)"
     r"|TEXT\s+SEARCH\s+(PARSER|TEMPLATE))\s"
+    r"|(CREATE|DROP)\s+EXTENSION\s"
+    rf"|ALTER\s+EXTENSION\s+{_NAME}\s+(UPDATE|SET\s+SCHEMA)\b"
     r"|COMMENT\s+ON\s"
     rf"|CREATE\s+SCHEMA\s+({_NAME}\s+)?AUTHORIZATION\s+{_NAME}\s*$"
-    r"|ALTER\s+DEFAULT\s+PRIVILEGES\s"
+    rf"|ALTER\s+DEFAULT\s+PRIVILEGES\s+(IN\s+SCHEMA\s+{_NAME}\s+)?FOR\s+(ROLE|USER)\s+(?P<giver>{_NAME})(?!\s*,)\s"
     rf"|ALTER\s+([A-Z]+\s+)+({_NAME}\.)?{_NAME}\s*(\([\w\s\".,\[\]]*\))?\s*OWNER\s+TO\s+(?P<owner>{_NAME})\s*$",
     re.IGNORECASE,
 )
 """What is run by a superuser when the owner may not. None of it runs code of its author's, gives the owner more than it
-has, or makes a function the superuser's: no roles, no grants, no foreign tables, one property at a time."""
+has, or makes a function the superuser's: no roles, no grants, no foreign tables, one property at a time, nothing added
+to an extension or taken from it."""
+_CALLED_FOR = re.compile(rf"\b(NO\s+)?(HANDLER|VALIDATOR)\b\s*((?:{_NAME}\s*\.\s*)?{_NAME})?", re.IGNORECASE)
+_VALIDATOR = re.compile(r"(pg_catalog\s*\.\s*)?postgresql_fdw_validator", re.IGNORECASE)
+_WRAPPER = re.compile(r"(?P<verb>CREATE|ALTER)\s+FOREIGN\s+DATA\s+WRAPPER\s", re.IGNORECASE)
+_SUBSCRIPTION = re.compile(
+    r"(?P<verb>CREATE|ALTER|DROP)\s+SUBSCRIPTION\s+(?:IF\s+EXISTS\s+)?(?P<name>\S+)", re.IGNORECASE
+)
+_NOT_CONNECTED = re.compile(r"\bconnect\s*=\s*(false|off)\b", re.IGNORECASE)
+_CONNECTS = re.compile(r"\b(REFRESH|ENABLE|failover|two_phase)\b", re.IGNORECASE)
+_OPERATORS = re.compile(r"(CREATE|ALTER)\s+OPERATOR\s+(CLASS|FAMILY)\s", re.IGNORECASE)
+_REACHES = """
+    SELECT FROM pg_catalog.pg_opclass c
+    WHERE c.oid >= 16384::oid AND c.opcdefault AND c.opcintype < 16384::oid AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_depend d
+        WHERE d.classid = 2616::oid AND d.objid = c.oid AND d.deptype = 'e'::"char")
+    UNION ALL SELECT FROM pg_catalog.pg_amop o WHERE o.oid >= 16384::oid AND o.amopfamily < 16384::oid
+    UNION ALL SELECT FROM pg_catalog.pg_amproc p WHERE p.oid >= 16384::oid AND p.amprocfamily < 16384::oid
+"""
+"""Functions of a script's that comparing PostgreSQL's own types would call, whoever compares: not only who made them.
+2616 is pg_opclass; what was there from the beginning has a lower number than 16384."""
 _EVENT_TRIGGER = re.compile(r"(CREATE|ALTER)\s+EVENT\s+TRIGGER\s", re.IGNORECASE)
 _NOBODY = frozenset({SUPERUSER, "current_user", "session_user", "current_role"})
 """To whom nothing is given by the superuser: all of these would be itself."""
@@ -275,23 +299,40 @@ class Session:
 
     def try_on(self, connection: Connection, statement: Statement) -> Failure | None:
         """A batch is run again until it finds nothing; in a transaction that is open, once."""
+        if connection is self._super:
+            return self._as_superuser(connection, statement)
         try:
-            if connection is self._super:
-                self._names_as_the_owner()
             for _ in range(_MOST_BATCHES):
-                # For the superuser one statement and no more, by the protocol and not by how the text was split.
-                done = connection.execute(statement.sql.encode(), prepare=False, binary=connection is self._super)
-                idle = connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-                if not (statement.batch and idle and done.rowcount):
+                done = connection.execute(statement.sql.encode(), prepare=False)
+                if not (statement.batch and _idle(connection) and done.rowcount):
                     return None
         except psycopg.Error as error:
             return Failure(statement, error.sqlstate or "", str(error).strip())
-        finally:
-            if connection is self._super and not connection.broken:
-                status = connection.info.transaction_status
-                if status != psycopg.pq.TransactionStatus.INERROR:
-                    connection.execute(f"SET search_path = {_CATALOG}")
         return Failure(statement, "", f"it still finds rows when it has run {_MOST_BATCHES} times")
+
+    def _as_superuser(self, connection: Connection, statement: Statement) -> Failure | None:
+        """One statement and no more, by the protocol and not by how the text was split."""
+        looked_at = _OPERATORS.match(bare(statement.sql)) is not None
+        try:
+            self._names_as_the_owner()
+            dropped = _SUBSCRIPTION.match(bare(statement.sql))
+            if dropped is not None and dropped["verb"].upper() == "DROP":
+                # What it has elsewhere is not asked after from here.
+                with suppress(psycopg.Error):
+                    connection.execute(
+                        f"ALTER SUBSCRIPTION {dropped['name']} SET (slot_name = NONE)".encode(), binary=True
+                    )
+            with connection.transaction() if looked_at else nullcontext():
+                connection.execute(statement.sql.encode(), prepare=False, binary=True)
+                if looked_at and connection.execute(_REACHES).fetchone() is not None:
+                    why = "it would be called wherever types of PostgreSQL's own are compared"
+                    raise psycopg.errors.InsufficientPrivilege(why)
+        except psycopg.Error as error:
+            return Failure(statement, error.sqlstate or "", str(error).strip())
+        finally:
+            if not connection.broken and connection.info.transaction_status != psycopg.pq.TransactionStatus.INERROR:
+                connection.execute(f"SET search_path = {_CATALOG}")
+        return None
 
     def _names_as_the_owner(self) -> None:
         """For one statement. PostgreSQL's own names come first whatever the owner's path says: pg_catalog is left out
@@ -309,8 +350,14 @@ class Session:
         match = _PRIVILEGED.match(body)
         if match is None:
             return False
-        owner = match["owner"] or ""
-        name = owner[1:-1].replace('""', '"') if owner.startswith('"') else owner.lower()
+        wrapper = _WRAPPER.match(body)
+        if wrapper is not None and not _calls_nothing(body, wrapper["verb"]):
+            return False
+        subscription = _SUBSCRIPTION.match(body)
+        if subscription is not None and not _stays_here(body, subscription["verb"].upper()):
+            return False
+        role = match["owner"] or match["giver"] or ""
+        name = kept(role) if role else ""
         return name.lower() not in _NOBODY and not self._ground.powerful(name)
 
     def _path(self) -> str:
@@ -321,6 +368,25 @@ class Session:
     def _set_path(self, path: str) -> str:
         self.owner.execute("SELECT pg_catalog.set_config('search_path', %s, false)", (path,))
         return path
+
+
+def _idle(connection: Connection) -> bool:
+    return connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+
+
+def _calls_nothing(body: str, verb: str) -> bool:
+    """Whether a foreign data wrapper is left as careful as it is: its validator is called by whoever makes it, and
+    without one, or with another, what its tables read and run is nobody's business any more."""
+    for no, _, function in _CALLED_FOR.findall(wording.plain(body)):
+        if not (no and verb.upper() == "CREATE") and (no or _VALIDATOR.fullmatch(function) is None):
+            return False
+    return True
+
+
+def _stays_here(body: str, verb: str) -> bool:
+    """Whether a subscription connects to nobody: a schema is read here, and calls nobody up."""
+    text = wording.plain(body)
+    return _NOT_CONNECTED.search(text) is not None if verb == "CREATE" else _CONNECTS.search(text) is None
 
 
 def said(failures: Sequence[Failure]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import psycopg
@@ -29,18 +30,25 @@ _BLOCKS_WRITES = _LOCKS.index("ShareLock")
 _BLOCKS_READS = _LOCKS.index("AccessExclusiveLock")
 
 _RELATIONS = """
-    SELECT c.oid::bigint, pg_catalog.format('%s.%s', n.nspname, c.relname), c.relfilenode::bigint, c.relkind::text
+    SELECT c.oid::bigint, pg_catalog.format('%s.%s', n.nspname, c.relname), c.relfilenode::bigint, c.relkind::text,
+        coalesce(i.indrelid, c.oid)::bigint
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
     WHERE c.relkind IN ('r', 'p', 'm', 'v', 'S', 'i', 'I', 'f') AND n.nspname !~ '^pg_|^information_schema$'
 """
 _HELD = """
     SELECT relation::bigint, mode FROM pg_catalog.pg_locks
     WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation' AND granted AND relation IS NOT NULL
 """
+_WHOLE = "no statement takes it by itself, but all of them do"
 _KEPT = "what it takes is in a backup only"
 _VALUE = re.compile(r"ALTER\s+TYPE\b.*\bADD\s+VALUE\b", re.IGNORECASE | re.DOTALL)
 # A table that took no row of ours is read through as well.
 _READ = "SELECT relid::bigint, seq_scan + seq_tup_read FROM pg_catalog.pg_stat_xact_all_tables WHERE seq_scan > 0"
+
+
+_Lasting = Mapping[tuple[HazardClass, str, str], str]
+"""By class, kind and name, what is missed after a statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +59,12 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class _Relation:
+    """`of`: the table, of an index; else itself."""
+
     name: str
     file: int
     kind: str
+    of: int
 
 
 def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Measured:
@@ -61,26 +72,25 @@ def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Meas
     all the same, since what comes after it may lose rows."""
     ground.create(MEASURE, start)
     found: list[Hazard] = []
-    misses: list[dict[tuple[str, str], str]] = []
+    lasting: list[_Lasting] = []
     stumbled = False
     with ground.session(MEASURE) as session:
         before = first = seeds.sow(session.owner)
         stood = began = unseen.look(session.owner)
         unseen.advance(session.owner)
         counters = unseen.counters(session.owner, began)
-        numbered: list[dict[tuple[str, str], str]] = []
         counted_on = _known(session.owner)
+        known = frozenset(_relations(session.owner))
         taken: list[str] = []
         altered: list[str] = []
         for number, one in enumerate(statements):
             worded = unseen.worded(session.owner, one.sql, stood, began)
-            hazards, failed = _statement(session, number, one)
+            hazards, failed = _statement(session, number, one, known)
             if failed:
                 # What fails after another has failed may only want what that one would have made.
                 found += [] if stumbled else hazards
                 stumbled = True
-                misses.append(misses[-1] if misses else {})
-                numbered.append(numbered[-1] if numbered else {})
+                lasting.append(lasting[-1] if lasting else {})
                 continue
             after = seeds.look(session.owner)
             gone, changed = seeds.lost(before, after, first)
@@ -103,14 +113,14 @@ def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Meas
                 for name, missing in unseen.unfit(stood, stands, began)
             ]
             hazards += [Hazard(HazardClass.CANNOT_BE_UNDONE, number, name, _KEPT) for name in (*gone, *changed)]
-            misses.append(breaking.broken(counted_on, _known(session.owner)))
-            numbers = unseen.again(session.owner, counters, stands)
-            numbered.append({("", name): f"its numbers begin again at {at}" for name, at in numbers.items()})
+            lasting.append(_missed(session.owner, counted_on, counters, stands))
             found += hazards
             before, stood = after, stands
-    found += _lasting(HazardClass.BREAKS_RUNNING, misses)
-    found += _lasting(HazardClass.CHANGES_VALUES, numbered)
+    found += _since(lasting)
     gone, changed = seeds.lost(first, before, first)
+    told = {one.subject for one in found if one.kind is HazardClass.LOSES_DATA}
+    found += [Hazard(HazardClass.LOSES_DATA, len(statements) - 1, name, _WHOLE) for name in gone if name not in told]
+    taken += [name for kind, _, name in lasting[-1] if kind is HazardClass.LOSES_DATA] if lasting else []
     gone += [name for name in dict.fromkeys(taken) if name not in gone]
     changed += [name for name in dict.fromkeys(altered) if name not in changed]
     with_rows = sum(1 for count in first.rows.values() if count)
@@ -141,25 +151,40 @@ def _known(connection: Connection) -> breaking.Known:
     return breaking.known(connection.execute(breaking.QUERY).fetchall())
 
 
-def _lasting(hazard: HazardClass, misses: Sequence[Mapping[tuple[str, str], str]]) -> list[Hazard]:
+def _missed(
+    connection: Connection, counted_on: breaking.Known, counters: unseen.Counters, stands: unseen.Standing
+) -> _Lasting:
+    """What is missed as things are now."""
+    missed = breaking.broken(counted_on, _known(connection))
+    found = {(HazardClass.BREAKS_RUNNING, kind, name): detail for (kind, name), detail in missed.items()}
+    for name, at in unseen.again(connection, counters, stands).items():
+        found[HazardClass.CHANGES_VALUES, "", name] = f"its numbers begin again at {at}"
+    for name in unseen.forgotten(connection, counters):
+        found[HazardClass.LOSES_DATA, "", name] = "how far it had counted goes"
+    return found
+
+
+def _since(lasting: Sequence[_Lasting]) -> list[Hazard]:
     """Of what is missed in the end, each at the statement since which it is. What a script takes away and brings again
     nobody misses."""
     found = []
-    for (kind, name), detail in misses[-1].items() if misses else ():
-        since = len(misses) - 1
-        while since and (kind, name) in misses[since - 1]:
+    for (hazard, kind, name), detail in lasting[-1].items() if lasting else ():
+        since = len(lasting) - 1
+        while since and (hazard, kind, name) in lasting[since - 1]:
             since -= 1
         found.append(Hazard(hazard, since, name, detail))
     return found
 
 
-def _statement(session: Session, number: int, one: Statement) -> tuple[list[Hazard], bool]:
+def _statement(session: Session, number: int, one: Statement, known: AbstractSet[int]) -> tuple[list[Hazard], bool]:
+    """`known`: what was there before the script; what it has made itself, nobody waits for."""
     connection = session.superuser if one.privileged else session.owner
+    there = {oid: relation for oid, relation in _relations(connection).items() if oid in known}
     if one.alone:
         failure = session.try_on(connection, one)
         said = [Hazard(HazardClass.NOT_TRANSACTIONAL, number, "", "it cannot be part of a transaction")]
-        return said + ([_fails(number, failure.message)] if failure else []), failure is not None
-    there = _relations(connection)
+        said += [_fails(number, failure.message)] if failure else _seen_alone(connection, number, one, there)
+        return said, failure is not None
     connection.execute("BEGIN")
     # What was read before and is not reported yet counts in it too.
     read: dict[int, int] = dict(connection.execute(_READ).fetchall())
@@ -180,6 +205,24 @@ def _statement(session: Session, number: int, one: Statement) -> tuple[list[Haza
     return found, False
 
 
+def _seen_alone(connection: Connection, number: int, one: Statement, there: Mapping[int, _Relation]) -> list[Hazard]:
+    """What has another file afterwards was locked meanwhile, but for what is made beside the old (CONCURRENTLY)."""
+    if re.search(r"\bCONCURRENTLY\b", wording.plain(one.sql), re.IGNORECASE):
+        return []
+    now = _relations(connection)
+    anew = [(oid, relation) for oid, relation in there.items() if oid in now and now[oid].file != relation.file]
+    tables = {oid for oid, relation in anew if relation.kind in ("r", "m")}
+    lock = f"{_LOCKS[_BLOCKS_READS]} for as long as it takes"
+    found = []
+    for oid in dict.fromkeys(relation.of for _, relation in anew if relation.of in there):
+        name = there[oid].name
+        found.append(Hazard(HazardClass.BLOCKS_READS, number, name, lock))
+        rewritten = HazardClass.REWRITES, "every row is written again"
+        kind, detail = rewritten if oid in tables else (HazardClass.SCANS, "every row is read")
+        found.append(Hazard(kind, number, name, detail))
+    return found
+
+
 def _fails(number: int, message: str) -> Hazard:
     return Hazard(HazardClass.FAILS_WITH_ROWS, number, "", message.splitlines()[0])
 
@@ -191,7 +234,9 @@ def _seen(
     strongest: dict[int, int] = {}
     for oid, mode in connection.execute(_HELD).fetchall():
         if oid in there:
-            strongest[oid] = max(strongest.get(oid, 0), _LOCKS.index(mode))
+            # Whoever reads a table asks for each of its indexes first.
+            of = there[oid].of
+            strongest[of] = max(strongest.get(of, 0), _LOCKS.index(mode))
     read: dict[int, int] = dict(connection.execute(_READ).fetchall())
     found = []
     for oid, relation in there.items():
@@ -213,4 +258,4 @@ def _seen(
 
 
 def _relations(connection: Connection) -> dict[int, _Relation]:
-    return {oid: _Relation(name, file, kind) for oid, name, file, kind in connection.execute(_RELATIONS).fetchall()}
+    return {oid: _Relation(*told) for oid, *told in connection.execute(_RELATIONS).fetchall()}

@@ -263,8 +263,11 @@ def lost(before: Seeded, after: Seeded, first: Seeded) -> tuple[list[str], list[
             continue
         columns = {one.number: one for one in after.tables[oid].columns}
         for one in table.columns:
-            # What is computed is computed again.
             if one.generated:
+                # What is computed is computed again, unless it is to be kept from now on.
+                kept = any(other.name == one.name and not other.generated for other in columns.values())
+                if kept and one.number not in columns and before.values.get((oid, one.number)) is not None:
+                    gone.append(f"column {table.known}.{one.name}")
                 continue
             if one.number not in columns:
                 if before.values.get((oid, one.number)) is not None or _unsown(first, oid, one.number):

@@ -67,7 +67,8 @@ def load(ground: Ground, name: str, statements: list[Statement], source: str) ->
 
 def _file(path: Path) -> list[Statement]:
     try:
-        text = path.read_text()
+        # Some editors begin a file with a mark that SQL does not know.
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         remedy = "Name a file, a directory, the URL of a database, or a release as in workorders@1.1"
         raise SchemaError("PR001", str(path), value="is not there", remedy=remedy) from error

@@ -197,7 +197,8 @@ def worded(connection: Connection, sql: str, stands: Standing, first: Standing) 
         for column in map(kept, one.columns):
             if column not in columns or (oid, columns[column]) in first.parts:
                 changed.append(f"column {name}.{column}")
-    return gone, changed, wording.hidden(sql) or (wording.runs(sql) and _runs_hidden(connection, sql))
+    named = words(sql) if wording.runs(sql) else wording.called(sql)
+    return gone, changed, wording.hidden(sql) or (bool(named) and _runs_hidden(connection, sql, named))
 
 
 def _relation(connection: Connection, written: str) -> tuple[str, int, str]:
@@ -215,14 +216,14 @@ def _relation(connection: Connection, written: str) -> tuple[str, int, str]:
     return (str(row[0]) if row else written), found[0], found[1]
 
 
-def _runs_hidden(connection: Connection, sql: str) -> bool:
+def _runs_hidden(connection: Connection, sql: str, named: set[str]) -> bool:
     """Whether a routine that it names, or one that this names, may do anything to rows; or a trigger or rule of what
     it changes."""
     bodies: dict[str, str] = {}
     acting = connection.execute(_ACTING.encode()).fetchall() if wording.writes(sql) else []
     for name, body in [*connection.execute(_ROUTINES.encode()).fetchall(), *acting]:
         bodies[name] = f"{bodies.get(name, '')} {body}"
-    known = words(sql) & set(bodies)
+    known = named & set(bodies)
     waiting = list(known)
     while waiting:
         body = bodies[waiting.pop()]
@@ -234,8 +235,9 @@ def _runs_hidden(connection: Connection, sql: str) -> bool:
     return False
 
 
-Counters = Mapping[tuple[int, int] | str, tuple[str, int, int, str]]
-"""By the column that it numbers, or by its own name: what it is called, its next number, its step, the sequence."""
+Counters = Mapping[tuple[int, int] | str, tuple[str, int, int, str, int]]
+"""By the column that it numbers, or by its own name: what it is called, its next number, its step, the sequence and its
+number in the catalogue."""
 
 
 def advance(connection: Connection) -> None:
@@ -247,15 +249,15 @@ def advance(connection: Connection) -> None:
 
 
 def counters(connection: Connection, stands: Standing) -> Counters:
-    found: dict[tuple[int, int] | str, tuple[str, int, int, str]] = {}
-    for _, name, step, _, _, _, oid, number in connection.execute(_SEQUENCES.encode()).fetchall():
+    found: dict[tuple[int, int] | str, tuple[str, int, int, str, int]] = {}
+    for sequence, name, step, _, _, _, oid, number in connection.execute(_SEQUENCES.encode()).fetchall():
         try:
             row = connection.execute(f"SELECT last_value, is_called FROM {name}".encode()).fetchone()
         except psycopg.Error:
             continue
         assert row is not None
         part = stands.parts.get((oid, number))
-        told = (part.subject if part else f"sequence {name}", row[0] + (step if row[1] else 0), step, name)
+        told = (part.subject if part else f"sequence {name}", row[0] + (step if row[1] else 0), step, name, sequence)
         found[(oid, number) if part else name] = told
     return found
 
@@ -264,7 +266,7 @@ def again(connection: Connection, first: Counters, stands: Standing) -> dict[str
     """What gives numbers once more that it has given, and the number at which it begins. One that goes on just behind
     the column's rows was moved there for their sake."""
     found = {}
-    for key, (name, number, step, _) in counters(connection, stands).items():
+    for key, (name, number, step, *_) in counters(connection, stands).items():
         if key not in first or (number >= first[key][1] if step > 0 else number <= first[key][1]):
             continue
         if isinstance(key, tuple):
@@ -279,8 +281,18 @@ def again(connection: Connection, first: Counters, stands: Standing) -> dict[str
     return found
 
 
+def forgotten(connection: Connection, first: Counters) -> list[str]:
+    """Sequences that nothing owns and that are gone, by number and by name, with how far they had counted."""
+    there = connection.execute(_SEQUENCES.encode()).fetchall()
+    kept_ = {oid for oid, *_ in there} | {name for _, name, *_ in there}
+    alone = [(key, told) for key, told in first.items() if isinstance(key, str)]
+    return [told[0] for key, told in alone if told[4] not in kept_ and key not in kept_]
+
+
 def _keeps(old: Part, new: Part) -> bool:
     if (old.type_oid, old.modifier) == (new.type_oid, new.modifier) or new.type == "text":
+        return True
+    if new.type.rpartition(".")[2] == "citext" and old.type.startswith(("text", "character varying")):
         return True
     if new.labels:
         # One that is no value of it fails.

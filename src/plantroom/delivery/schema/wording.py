@@ -6,11 +6,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from plantroom.delivery.schema.names import IDENTIFIER, NAME
+from plantroom.delivery.schema.names import IDENTIFIER, NAME, kept
 
 _CHANGES_ROWS = re.compile(r"(?:INSERT|UPDATE|DELETE|MERGE|TRUNCATE|WITH|EXPLAIN|PREPARE)\b", re.IGNORECASE)
 _RUNS = re.compile(r"(?:DO|CALL|EXECUTE|SELECT|VALUES|INSERT|UPDATE|DELETE|MERGE|WITH|EXPLAIN)\b", re.IGNORECASE)
-_MAY = re.compile(r"\b(?:DELETE|UPDATE|TRUNCATE|MERGE|EXECUTE)\b", re.IGNORECASE)
+_MAY = re.compile(r"\b(?:DELETE|UPDATE|TRUNCATE|MERGE|EXECUTE|DROP|ALTER)\b", re.IGNORECASE)
+_CALLS = re.compile(
+    r"ALTER\s+(?:TABLE|DOMAIN|MATERIALIZED\s+VIEW)\b|REFRESH\b|REINDEX\b"
+    r"|CREATE\s+(?:UNIQUE\s+)?INDEX\b|CREATE\s+MATERIALIZED\s+VIEW\b|CREATE\s+(?:\w+\s+)?TABLE\b.*\bAS\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_CALLED = re.compile(rf"({IDENTIFIER})\s*\(")
 _STRINGS = r"--[^\n]*|/\*.*?\*/|\bE'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'"
 _SKIPPED = re.compile(
     _STRINGS + r'|(\$(?:[A-Za-z_]\w*)?\$).*?\1|("(?:[^"]|"")*")',
@@ -105,6 +111,12 @@ def writes(sql: str) -> bool:
 def runs(sql: str) -> bool:
     """Whether it may run code that is not in it."""
     return _RUNS.match(plain(sql)) is not None
+
+
+def called(sql: str) -> set[str]:
+    """The functions that a statement calls for rows that are there: a default, a check, an index."""
+    text = plain(sql)
+    return {kept(one) for one in _CALLED.findall(text)} if _CALLS.match(text) else set()
 
 
 def hidden(sql: str) -> bool:
