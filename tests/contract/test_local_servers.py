@@ -223,6 +223,78 @@ async def test_an_instance_that_does_not_want_to_end_is_killed_after_its_grace(l
     assert spec.id not in [seen.id for seen in await local.workloads.observe()]
 
 
+SLOW = "import os, signal, sys, time; f = open(sys.argv[1], 'a', buffering=1); f.write(f'{os.getpid()}\\n')\n" + (
+    "def end(*_): time.sleep(1); f.write('ended\\n'); sys.exit()\nsignal.signal(signal.SIGTERM, end)\ntime.sleep(600)"
+)
+"""Needs a second to end."""
+
+
+def wrapped(log: Path, *, ends: str = "; true", grace: int = 5) -> ProcessSpec:
+    """A program below a shell, which ends at once when it is asked to."""
+    command = ("sh", "-c", f'python3 -S -c "$0" {log}{ends}', SLOW)
+    return ProcessSpec("worker", ProcessKind.WORKER, command, "", 0, grace)
+
+
+def _said(log: Path) -> list[str]:
+    return log.read_text().splitlines() if log.exists() else []
+
+
+async def _lines(log: Path, count: int) -> list[str]:
+    async def holds() -> bool:
+        return len(_said(log)) >= count
+
+    await until(holds)
+    return _said(log)
+
+
+@pytest.mark.parametrize(("grace", "says"), [(5, ["ended"]), (1, [])])
+async def test_it_has_ended_when_all_that_it_started_has(
+    local: LocalPlatform, tmp_path: Path, grace: int, says: list[str]
+) -> None:
+    log = tmp_path / "log"
+    if not says:
+        log.write_text("")
+    spec = instance(environment(), wrapped(log, grace=grace) if says else wrapped(log, ends=" & wait", grace=grace))
+    await local.workloads.start(spec)
+    (pid, *_) = await _lines(log, 1)
+    if not says:
+        os.kill(int(pid), signal.SIGSTOP)
+    await local.workloads.stop(spec.id)
+    assert _gone(int(pid))
+    assert _said(log)[1:] == says
+
+
+async def test_what_an_instance_started_ends_when_it_ends_by_itself(local: LocalPlatform, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    spec = instance(environment(), wrapped(log, ends=" & sleep 2; exit 1"))
+    await local.workloads.start(spec)
+    (first, *_) = await _lines(log, 1)
+    (_, second, *_) = await _lines(log, 2)
+    assert _gone(int(first))
+    assert int(second) != int(first)
+    await local.workloads.stop(spec.id)
+
+
+async def test_what_an_instance_started_does_not_outlive_its_server(new_home: Home, tmp_path: Path) -> None:
+    platform = new_home.platform()
+    log = tmp_path / "log"
+    await platform.machines.create(server())
+    spec = instance(environment(), wrapped(log))
+    await platform.workloads.start(spec)
+    (first, *_) = await _lines(log, 1)
+    os.kill(_pid_of(platform, f"server {spec.server}"), signal.SIGKILL)
+
+    async def down() -> bool:
+        return [seen.running for seen in await platform.machines.observe()] == [False]
+
+    await until(down)
+    await platform.machines.revive()
+    (_, second, *_) = await _lines(log, 2)
+    assert _gone(int(first))
+    await platform.shutdown()
+    assert _gone(int(second))
+
+
 async def test_supervisors_listen_to_their_owner_only(local: LocalPlatform) -> None:
     for one in local.machines.servers():
         assert stat.S_IMODE(one.socket.stat().st_mode) == 0o600

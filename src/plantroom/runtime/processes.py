@@ -25,22 +25,43 @@ from plantroom.kernel.errors import EngineError
 from plantroom.runtime.locks import open_lock
 
 _PR_SET_PDEATHSIG = 1
+_REST_S = 5.0
 _GATE = 'read -r _ && exec "$@" </dev/null'
 """A daemon begins when it is on record, as the same process: a starter that is killed before has started nothing."""
 
-_STAT_STATE = 0
-_STAT_START = 19
+_STAT_STATE, _STAT_GROUP, _STAT_SESSION, _STAT_START = 0, 2, 3, 19
 """Places in /proc/PID/stat behind the command's closing bracket."""
 
 
 def started_at(pid: int) -> int | None:
     """The start time of a process in clock ticks since boot; None when there is none, or only what is left of one."""
+    fields = _stat(pid)
+    return None if fields is None else int(fields[_STAT_START])
+
+
+def of_group(number: int) -> list[int]:
+    """The processes of a process group that run."""
+    return _with(_STAT_GROUP, number)
+
+
+def of_session(number: int) -> list[int]:
+    """The processes of a session that run."""
+    return _with(_STAT_SESSION, number)
+
+
+def _with(field: int, number: int) -> list[int]:
+    known = ((int(path.name), _stat(int(path.name))) for path in Path("/proc").iterdir() if path.name.isdecimal())
+    return [pid for pid, fields in known if fields is not None and int(fields[field]) == number]
+
+
+def _stat(pid: int) -> list[str] | None:
+    """None when there is none, or only what is left of one."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = text.rpartition(")")[2].split()
-    return None if fields[_STAT_STATE] in ("Z", "X") else int(fields[_STAT_START])
+    return None if fields[_STAT_STATE] in ("Z", "X") else fields
 
 
 def bind_to_parent(parent: int) -> None:
@@ -121,16 +142,35 @@ class Daemon:
         if pid is not None:
             _kill(pid, number)
 
-    def stop(self, grace_s: float, number: int = signals.SIGTERM) -> None:
-        """Ask it to end, wait, and end it. Not running is no error."""
+    def stop(self, grace_s: float, number: int = signals.SIGTERM, *, rest: str = "") -> None:
+        """Ask it to end, wait, and end it. Not running is no error. `rest`: what it leaves behind that is marked so is
+        ended as well."""
         pid = self.pid()
-        if pid is None:
+        if pid is not None:
+            _kill(pid, number)
+            if not wait_until(lambda: not self.alive(), grace_s):
+                _kill(pid, signals.SIGKILL)
+                wait_until(lambda: not self.alive(), 5)
+        if rest:
+            self.end_rest(rest)
+        if pid is not None:
+            self._record.unlink(missing_ok=True)
+
+    def end_rest(self, mark: str) -> None:
+        """End, at once, what it has left behind in its session when it ended: what its children had started. `mark`: a
+        variable that these have in their environment. A number is used again; both together are nobody else's."""
+        try:
+            pid = int(json.loads(self._record.read_text())["pid"])
+        except (FileNotFoundError, ValueError):
             return
-        _kill(pid, number)
-        if not wait_until(lambda: not self.alive(), grace_s):
-            _kill(pid, signals.SIGKILL)
-            wait_until(lambda: not self.alive(), 5)
-        self._record.unlink(missing_ok=True)
+
+        def all_ended() -> bool:
+            left = [one for one in of_session(pid) if one != pid and _has(one, mark)]
+            for one in left:
+                _kill(one, signals.SIGKILL)
+            return not left
+
+        wait_until(all_ended, _REST_S)
 
     def _write(self, record: Mapping[str, object]) -> None:
         temporary = self._record.with_suffix(f".{os.getpid()}.tmp")
@@ -160,6 +200,14 @@ def _kill(pid: int, number: int) -> None:
         os.kill(pid, number)
     except ProcessLookupError:
         return
+
+
+def _has(pid: int, variable: str) -> bool:
+    try:
+        given = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
+    return any(one.startswith(f"{variable}=".encode()) for one in given.split(b"\0"))
 
 
 def _reap(pid: int) -> None:

@@ -31,6 +31,9 @@ INHERITED = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER"
 SAYS = "plantroom launcher: "
 """In front of every line by which it tells that it cannot begin. No value of a secret is ever in one."""
 
+MARK = "PLANTROOM_INSTANCE"
+"""Its name, for the application; and by which it and all that it starts are known as an instance's."""
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -94,6 +97,7 @@ def main(instance_file: str, pid_file: str) -> None:
     environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
     environment["PYTHONDONTWRITEBYTECODE"] = "1"  # into a tree in which nothing is to be added
     environment.update({name: replaced(value) for name, value in instance["variables"].items()})
+    environment[MARK] = instance["id"]
     if instance["port"]:
         environment["PORT"] = str(instance["port"])
     environment.update({name: secret(name, reference) for name, reference in instance["secrets"].items()})

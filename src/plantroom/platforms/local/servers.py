@@ -22,7 +22,7 @@ from typing import Any
 
 from plantroom.kernel.errors import PlatformError
 from plantroom.platforms.contract import ServerSeen, ServerSpec
-from plantroom.platforms.local import records, supervision
+from plantroom.platforms.local import launcher, records, supervision
 from plantroom.platforms.local.ports import Ports
 from plantroom.platforms.local.reviving import each
 from plantroom.runtime.processes import Daemon
@@ -71,6 +71,8 @@ class Server:
             return False
         except supervision.Away:
             pass
+        # The kernel has ended the instances of one that was killed, but not what these had started.
+        await asyncio.to_thread(self._daemon.end_rest, launcher.MARK)
         records.write_text(self.directory / "supervisord.conf", supervision.server_config(self.directory, self.socket))
         command = [sys.executable, "-m", supervision.SUPERVISED, "-c", str(self.directory / "supervisord.conf")]
         # The environment of whoever starts a server is where its secrets are read from, until a start of an instance
@@ -83,7 +85,7 @@ class Server:
 
     async def stop(self) -> None:
         """End the supervisor and its instances, each within its grace."""
-        stopping = asyncio.ensure_future(asyncio.to_thread(self._daemon.stop, STOP_GRACE_S))
+        stopping = asyncio.ensure_future(asyncio.to_thread(self._daemon.stop, STOP_GRACE_S, rest=launcher.MARK))
         while not stopping.done():
             # Left alone, it looks once a second whether it was told to end and whether its instances have.
             with contextlib.suppress(supervision.Away, supervision.SupervisorFault, PlatformError):
