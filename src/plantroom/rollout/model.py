@@ -37,6 +37,10 @@ class Size:
     cpu_milli: int
 
 
+TERMS = ("ring", "drain_timeout_s", "lock_timeout_ms")
+"""Of a target, what says how its environment is changed, and not what it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """All that an environment is to be. `revision` is the change that its instances were made by: the same revision

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from plantroom.estate.changes import Record
 from plantroom.estate.model import Management
 from plantroom.kernel.errors import PlatformError
-from plantroom.rollout.model import Change, ChangeState, Target
+from plantroom.rollout.model import TERMS, Change, ChangeState, Target
 
 _CHANGE_STATE = text("SELECT state FROM change WHERE key = :key")
 """Asked at every step of every change."""
@@ -146,16 +146,31 @@ async def set_managements(connection: AsyncConnection, declared: Mapping[str, Ma
     )
 
 
+async def set_terms(connection: AsyncConnection, declared: Mapping[str, Mapping[str, Any]]) -> None:
+    """What an estate that is applied says of how the environments that are recorded are changed from now on (`TERMS`).
+    Nothing of it asks for a change by itself."""
+    await connection.execute(
+        text(
+            "UPDATE environment SET target = target || (CAST(:declared AS jsonb) -> environment)"
+            " WHERE NOT target @> (CAST(:declared AS jsonb) -> environment)"
+        ),
+        {"declared": json.dumps(declared)},
+    )
+
+
 async def records(connection: AsyncConnection) -> list[Record]:
     return [target.record(change) for target, change in (await targets(connection)).values()]
 
 
 async def keep(connection: AsyncConnection, target: Target, change: str, at: str) -> None:
+    """As a change left it, but for the terms: they may be others since the change was decided."""
+    terms = ", ".join(f"'{one}', environment.target -> '{one}'" for one in TERMS)
     await connection.execute(
         text(
             "INSERT INTO environment (environment, status, target, change, at)"
             " VALUES (:environment, :status, :target, :change, :at)"
-            " ON CONFLICT (environment) DO UPDATE SET status = excluded.status, target = excluded.target,"
+            " ON CONFLICT (environment) DO UPDATE SET status = excluded.status,"
+            f" target = excluded.target || jsonb_build_object({terms}),"
             " change = excluded.change, at = excluded.at"
         ),
         {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
+from typing import Any
 
 from plantroom.delivery.tenancy.model import Work
 from plantroom.estate.changes import IDLE, Action, Assignment, Change, ObjectKind, Plan, Status
@@ -32,6 +33,12 @@ def titles(estate: Estate) -> dict[str, str]:
 
 def managements(estate: Estate) -> dict[str, Management]:
     return {place.name: management_of(estate, place) for place in places(estate)}
+
+
+def terms(estate: Estate) -> dict[str, dict[str, Any]]:
+    """By environment that is managed: how it is changed (`rollout.model.TERMS`)."""
+    bounds = {"drain_timeout_s": estate.estate.drain_timeout, "lock_timeout_ms": estate.estate.lock_timeout_ms}
+    return {name: {"ring": estate.clients[name.split("/")[0]].ring, **bounds} for name in managed_environments(estate)}
 
 
 def managed_environments(estate: Estate) -> set[str]:

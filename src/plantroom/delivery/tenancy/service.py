@@ -162,6 +162,7 @@ class TenancyService:
                 if added:
                     # With the intent: from here on nothing begins to change what was taken out of Plantroom's hands.
                     await rollout_store.set_managements(connection, policy.managements(planned.loaded.estate))
+                    await rollout_store.set_terms(connection, policy.terms(planned.loaded.estate))
                     summary = {"plan": asked, "commit": plan.commit, "work": digest(body), **work.summary}
                     draft = Draft(actor, "apply.start", "estate", Phase.INTENT, f"apply:{asked}", summary)
                     await self._ledger.append(connection, draft)
