@@ -353,15 +353,17 @@ async def test_a_connection_from_before_a_reload_knows_of_members_that_changed_a
     assert two.forwarded == ["http 127.0.0.1"] * 2
 
 
-async def test_what_was_changed_by_hand_is_seen_and_put_right(
-    place: Place, applications: tuple[Application, ...]
-) -> None:
+async def test_what_was_changed_by_hand_is_put_right(place: Place, applications: tuple[Application, ...]) -> None:
     one, two = applications
     await place.traffic.route([SPEC])
     await place.traffic.admit(ENVIRONMENT, "one", "127.0.0.1", one.port)
     await place.traffic.admit(ENVIRONMENT, "two", "127.0.0.1", two.port)
     backend = encode(ENVIRONMENT)
-
+    for by_hand in (f"set server {backend}/one addr 127.0.0.1 port {two.port}", f"disable health {backend}/one"):
+        await place.by_hand(by_hand)
+        assert (await place.route()).members[0].admission is Admission.DRAINING
+        await place.traffic.admit(ENVIRONMENT, "one", "127.0.0.1", one.port)
+        assert {one.admission for one in (await place.route()).members} == {Admission.ADMITTED}
     await place.by_hand(f"del map {HOSTS_MAP} {HOST}")
     await place.by_hand(f"set server {backend}/one state maint")
     assert "deleted" in await place.by_hand(f"del server {backend}/one")
@@ -370,7 +372,6 @@ async def test_what_was_changed_by_hand_is_seen_and_put_right(
     assert seen.hosts == ("www.harbour.test",)
     assert [(member.instance, member.admission) for member in seen.members] == [("two", Admission.DRAINING)]
     assert (await place.get()).status_code == 404
-
     worker = await place.balancer.current()
     await place.traffic.admit(ENVIRONMENT, "one", "127.0.0.1", one.port)
     assert [member.admission for member in (await place.route()).members] == [Admission.ADMITTED, Admission.DRAINING]
@@ -401,7 +402,6 @@ async def test_a_killed_balancer_comes_back_as_it_was(place: Place, applications
         await place.traffic.observe()
     with pytest.raises(PlatformError, match="PR404"):
         await place.traffic.remove(ENVIRONMENT, "one")
-
     assert place.traffic.revive() == ["haproxy"]
     assert await place.traffic.observe() == before
     assert {(await place.get()).text for _ in range(4)} == {"one"}

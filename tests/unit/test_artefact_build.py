@@ -374,6 +374,14 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         (("[run-jobs]", '[run-jobs, "{port}"]'), "processes.jobs.health: it is missing"),
         (("[run-jobs]", '["{python}"]'), "{python} without `python:`"),
         (("health: /health,", "health: /health, singleton: true,"), "a web process cannot be one"),
+        (("  web: {", "  front: {"), "processes.front.health: only web has one"),
+        (
+            (
+                '  web: {command: [serve, --port, "{port}", --root, "{app}"], health: /health,',
+                "  web: {command: [serve],",
+            ),
+            "processes.web.health: it is missing",
+        ),
         (("processes:", "sources: [., nowhere]\nprocesses:"), "sources.1: there is no directory nowhere"),
         (("processes:", "python: {requirements: none.lock}\nprocesses:"), "there is no file none.lock"),
         (("processes:", "schema: {initial: run, migrate: run}\nprocesses:"), "schema.from: it is missing"),

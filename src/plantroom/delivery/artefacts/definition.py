@@ -23,7 +23,7 @@
       contract: next                    # what it drops goes with the next release; `now`: with this one
       check: ["{python}", -m, workorders.check]    # whether this release works on the database at DATABASE_URL
 
-A process with a health path is of kind web; one without is a worker.
+The process called web serves requests, and has a health path; all others are workers, and have none.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from typing import Annotated, Any, Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from plantroom.estate.effective import WEB
 from plantroom.estate.model import Duration, Name, Version
 from plantroom.kernel.errors import ArtefactError
 
@@ -235,6 +236,10 @@ def _contradictions(definition: Definition) -> list[Problem]:
             found.append(Problem(f"{path}.command", "no {port} in it", "A web process listens on {port} of 127.0.0.1"))
         if process.health is None and "port" in used:
             found.append(Problem(f"{path}.health", "it is missing", "A process that uses {port} has a health path"))
+        if process.health is not None and name != WEB:
+            found.append(Problem(f"{path}.health", "only web has one", "Call the process that serves requests web"))
+        if process.health is None and "port" not in used and name == WEB:
+            found.append(Problem(f"{path}.health", "it is missing", "Web serves requests; a worker has another name"))
         if "python" in used and definition.python is None:
             found.append(Problem(f"{path}.command", "{python} without `python:`", "Only a Python application has one"))
         if process.singleton and process.health is not None:

@@ -77,13 +77,27 @@ class LocalTraffic:
             servers = live.servers(await self._balancer.ask(worker, "show servers state"))
             hosts = live.map_entries(await self._balancer.ask(worker, f"show map {HOSTS_MAP}"))
             suspended = live.map_entries(await self._balancer.ask(worker, f"show map {SUSPENDED_MAP}"))
+            routes = self._balancer.load().routes
+
+        def serves(backend: str, name: str, one: live.LiveServer) -> bool:
+            """Whether requests come to it, where it really is. One that was moved or is not asked for its health is as
+            good as none: it is to be admitted again."""
+            route = routes.get(decode(backend))
+            member = None if route is None else route.members.get(decode(name))
+            there = member is None or (one.checked and (one.address, one.port) == (member.address, member.port))
+            return there and one.admitted()
+
         seen = (
             RouteSeen(
                 environment=decode(backend),
                 hosts=tuple(sorted(host for host, to in hosts.items() if to == backend)),
                 suspended=backend in suspended,
                 members=tuple(
-                    MemberSeen(decode(name), Admission.ADMITTED if one.admitted() else Admission.DRAINING, one.running)
+                    MemberSeen(
+                        decode(name),
+                        Admission.ADMITTED if serves(backend, name, one) else Admission.DRAINING,
+                        one.running,
+                    )
                     for name, one in sorted(servers.get(backend, {}).items())
                 ),
             )
