@@ -143,7 +143,8 @@ async def test_what_an_instance_is_given(new_home: Home, monkeypatch: pytest.Mon
     await platform.machines.create(server())
     spec = instance(
         environment(),
-        variables={"PYTHONPATH": "{app}/lib", "CALLBACK": "http://localhost:{port}/", "PLANTROOM_WORKDIR": "{app}"},
+        variables={"GREETING": "{app} on {port}"},
+        template={"PYTHONPATH": "{app}/lib", "CALLBACK": "http://localhost:{port}/", "PLANTROOM_WORKDIR": "{app}"},
         secrets={"MAIL_PASSWORD": SecretRef(env="VAULT_MAIL"), "KEY": SecretRef(file=str(new_home.path / "key"))},
     )
     seen = await platform.workloads.start(spec)
@@ -151,6 +152,7 @@ async def test_what_an_instance_is_given(new_home: Home, monkeypatch: pytest.Mon
     about = await _about(seen)
     given = about["variables"]
     assert given["PORT"] == str(seen.port)
+    assert given["GREETING"] == "{app} on {port}"
     assert given["CALLBACK"] == f"http://localhost:{seen.port}/"
     assert given["PYTHONPATH"] == f"{about['directory']}/lib"
     assert (given["MAIL_PASSWORD"], given["KEY"]) == ("s3cret-of-this-client", "k3y")

@@ -103,9 +103,11 @@ def instance(
     artefact: str = ARTEFACT,
     variables: dict[str, str] | None = None,
     secrets: dict[str, SecretRef] | None = None,
+    template: dict[str, str] | None = None,
 ) -> InstanceSpec:
     name = f"{of.replace('/', '-')}-{process.name}-{next(_numbers)}"
-    return InstanceSpec(name, of, process, 0, on, artefact, 64, 100, variables or {}, secrets or {})
+    given = variables or {}, secrets or {}, template or {}
+    return InstanceSpec(name, of, process, 0, on, artefact, 64, 100, *given)
 
 
 def route(of: str, *, suspended: bool = False, hosts: tuple[str, ...] = ()) -> RouteSpec:

@@ -294,8 +294,8 @@ def test_an_instance_is_told_who_it_is_and_the_client_has_the_last_word_on_value
     spec = instance_spec(TARGET, ARTEFACT, "web", 2, {"DATABASE_URL": "postgresql:///x", "FILE_STORE": "/files"})
     assert (spec.id, spec.server, spec.slot) == (TARGET.instance("web", 2), "b", 2)
     assert (spec.memory_mib, spec.cpu_milli) == (256, 250)
+    assert spec.template == {"APP": "{app}"}
     assert spec.variables == {
-        "APP": "{app}",
         "TITLE": "the client's",
         "DATABASE_URL": "postgresql:///x",
         "FILE_STORE": "/files",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -92,6 +93,23 @@ async def test_too_many_errors_in_a_soak_take_every_ring_back_the_newest_first(s
         assert await world.running() == {client: {"1.0"} for client in CLIENTS}
         back = [subject.split("/")[2] for verb, subject in await world.verbs() if verb == "train.board-back"]
         assert list(dict.fromkeys(back)) == ["dogwood", "cedar", "birch", "alder"]
+
+
+async def test_a_worker_that_ends_again_and_again_is_not_well(simulate: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with simulate(CLIENTS) as world:
+        await world.apply()
+        find = world.platform.workloads.find
+
+        async def found(instance: str) -> Any:
+            seen = await find(instance)
+            ends = seen is not None and seen.process == "worker" and seen.environment == "birch/production"
+            return replace(seen, started=9) if ends else seen
+
+        monkeypatch.setattr(world.platform.workloads, "find", found)
+        await world.release("2.0", "two")
+        ended = await world.ended("two")
+        assert (ended["state"], "2 of 3 instances are healthy" in ended["why"]) == ("stopped", True), ended["why"]
+        assert await world.running() == {client: {"1.0"} for client in CLIENTS}
 
 
 async def test_a_release_that_is_never_healthy_somewhere_is_admitted_nowhere_there(simulate: Any) -> None:

@@ -112,7 +112,8 @@ class InstanceSpec:
     """One running copy of one process type on one server.
 
     `id` is unique on the platform and never used for two different specs. `variables` are plain environment
-    variables; `secrets` are references only. `files` is the environment's file store or None.
+    variables; `secrets` are references only. `template` are variables in which `{port}`, `{app}` and `{python}` stand
+    for the instance's own, as in the command of its process.
     """
 
     id: str
@@ -125,6 +126,7 @@ class InstanceSpec:
     cpu_milli: int
     variables: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, SecretRef] = field(default_factory=dict)
+    template: Mapping[str, str] = field(default_factory=dict)
 
 
 class Running(StrEnum):

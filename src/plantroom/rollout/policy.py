@@ -130,7 +130,6 @@ def instance_spec(
         raise PlanError("PR204", f"{target.environment} {process} {slot}", value="has no place in the target")
     size = target.sizes[process]
     variables = {
-        **artefact.variables,
         **target.values,
         **given,
         "PLANTROOM_CLIENT": target.client,
@@ -149,6 +148,7 @@ def instance_spec(
         cpu_milli=size.cpu_milli,
         variables=variables,
         secrets=target.secrets,
+        template={name: value for name, value in artefact.variables.items() if name not in variables},
     )
 
 

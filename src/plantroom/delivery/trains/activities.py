@@ -333,9 +333,10 @@ class Activities:
     async def _health(self, target: TrainTarget, declared: Target) -> Health:
         environment = target.environment
         wanted = {declared.instance(one.process, one.slot) for one in declared.assignments if one.process == WEB}
+        others = {declared.instance(one.process, one.slot) for one in declared.assignments} - wanted
         failed = target.why or "its change failed"
         if target.state in (TargetState.FAILED, TargetState.STUCK):
-            return Health(environment, failed, 0, len(wanted), 0, 0)
+            return Health(environment, failed, 0, len(wanted) + len(others), 0, 0)
         now = await self._counts(environment)
         healthy: int | None = 0
         for instance in sorted(wanted):
@@ -345,6 +346,12 @@ class Activities:
                 if error.code != "PR401":
                     healthy = None
                     break
+        for instance in sorted(others) if healthy is not None else ():
+            try:
+                healthy = (healthy or 0) + policy.goes_on(await self._platform.workloads.find(instance))
+            except PlatformError:
+                healthy = None
+                break
         before = target.baseline or {"requests": 0, "errors_5xx": 0}
         if now is None or now["requests"] < before["requests"]:
             # The balancer does not answer, or began to count anew: what happened since is not known.
@@ -352,7 +359,7 @@ class Activities:
                 environment,
                 "",
                 healthy,
-                len(wanted),
+                len(wanted) + len(others),
                 None if now is None else now["requests"],
                 None if now is None else now["errors_5xx"],
             )
@@ -360,7 +367,7 @@ class Activities:
             environment,
             "",
             healthy,
-            len(wanted),
+            len(wanted) + len(others),
             now["requests"] - before["requests"],
             now["errors_5xx"] - before["errors_5xx"],
         )

@@ -13,8 +13,12 @@ from plantroom.estate.effective import Place, management_of, places
 from plantroom.estate.model import EnvironmentState, Estate, Management, Ring
 from plantroom.kernel.digest import short
 from plantroom.kernel.verdict import Allowed, Refused, Unknown, Verdict
+from plantroom.platforms.contract import InstanceSeen, Running
 from plantroom.rollout import policy as rollout_policy
 from plantroom.rollout.model import Change, ChangeState, Target
+
+MOST_STARTS = 3
+"""Of a process in the background; its server may have been started anew meanwhile, and that is not its fault."""
 
 
 def ring_policy(ring: Ring, size: int) -> RingPolicy:
@@ -130,6 +134,11 @@ def judge(ring: RingPolicy, seen: Sequence[Health]) -> Verdict:
 
 Aboard = Sequence[tuple[Train, TrainTarget]]
 """The trains that an environment is or was on, the newest first."""
+
+
+def goes_on(worker: InstanceSeen | None) -> bool:
+    """Whether a process in the background is well, which answers nobody: it is there, and does not end by itself."""
+    return worker is not None and worker.state is not Running.STOPPED and worker.started <= MOST_STARTS
 
 
 def not_yet(estate: Estate, client: str, provisioned: set[str]) -> list[Place]:

@@ -7,7 +7,7 @@ Imports nothing of Plantroom but one file, and little else, since every start of
 2. looks whether the unpacked artefact is still what was unpacked: a supervisor starts an instance again by itself;
 3. reads secrets, here and nowhere else, so that no file and no other process holds their values;
 4. builds the environment from nothing: an instance does not inherit what the server knows for other clients;
-5. replaces `{port}`, `{app}` and `{python}`, and becomes the command.
+5. replaces `{port}`, `{app}` and `{python}` in what the artefact says, and becomes the command.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ def main(instance_file: str, pid_file: str) -> None:
 
     environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
     environment["PYTHONDONTWRITEBYTECODE"] = "1"  # into a tree in which nothing is to be added
-    environment.update({name: replaced(value) for name, value in instance["variables"].items()})
+    environment.update({name: replaced(value) for name, value in instance["template"].items()})
+    environment.update(instance["variables"])
     environment[MARK] = instance["id"]
     if instance["port"]:
         environment["PORT"] = str(instance["port"])

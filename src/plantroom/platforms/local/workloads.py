@@ -168,6 +168,7 @@ class LocalWorkloads:
             "app": str(app),
             "port": port,
             "variables": dict(spec.variables),
+            "template": dict(spec.template),
             "secrets": {name: asdict(reference) for name, reference in spec.secrets.items()},
             "starts": str(server.instances / f"{spec.id}.starts"),
         }
