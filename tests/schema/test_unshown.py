@@ -20,6 +20,7 @@ BEFORE = """
 CREATE TYPE stage AS ENUM ('a', 'b', 'c', 'd', 'e');
 CREATE TABLE item (id integer PRIMARY KEY, stage stage, stages stage[], note text, size integer, at timestamp);
 CREATE TABLE closed (id integer NOT NULL, state text NOT NULL CHECK (state IN ('yes', 'no')));
+CREATE TABLE flags (done boolean, paid boolean DEFAULT true, CHECK (paid OR NOT done));
 CREATE TABLE seen (id integer, note text);
 CREATE FUNCTION cleans() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -87,6 +88,9 @@ STAGE, STAGES = "column public.item.stage", "column public.item.stages"
          []),
         ("ALTER TABLE item ALTER size TYPE bigint, ALTER note TYPE text USING CASE id WHEN 1000 THEN '' ELSE note END",
          [(CHANGES, "column public.item.note")]),
+        ("ALTER TABLE flags ALTER done TYPE boolean USING done::boolean AND paid",
+         [(CHANGES, "column public.flags.done")]),
+        ("ALTER TABLE flags ALTER done TYPE boolean USING (done)::boolean", []),
         ("INSERT INTO item (id) VALUES (100)", []),
         ("INSERT INTO item (id) VALUES (100); INSERT INTO item (id, note) VALUES (101, 'x')", []),
         ("INSERT INTO watched VALUES (100, 1)", [(CHANGES, "")]),

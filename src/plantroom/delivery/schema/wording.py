@@ -44,7 +44,8 @@ _RETYPED = re.compile(
     rf"\s*ALTER\s+(?:COLUMN\s+)?(?P<column>{IDENTIFIER})\s+(?:SET\s+DATA\s+)?TYPE\b.*?\bUSING\b(?P<using>.*)",
     re.IGNORECASE | re.DOTALL,
 )
-_CASTS = r"(?:\s*::\s*[\w\s.\"\[\](),]+)*"
+# Words of a type, and not those with which an expression would go on behind a cast.
+_CASTS = r"(?:\s*::\s*(?:(?!\b(?:AND|OR|IS|IN|NOT|LIKE|ILIKE|SIMILAR|BETWEEN|AT|OPERATOR)\b)[\w\s.\"\[\](),])+)*"
 _VALUE_RENAMED = re.compile(rf"ALTER\s+TYPE\s+(?P<type>{NAME})\s+RENAME\s+VALUE\b", re.IGNORECASE)
 _ENDS = re.compile(r"\b(?:FROM|WHERE|RETURNING|WHEN)\b", re.IGNORECASE)
 _TARGET = re.compile(rf"\s*(?:\((?P<several>[^()]*)\)|(?P<one>{IDENTIFIER}))", re.IGNORECASE)
