@@ -7,7 +7,8 @@ import shutil
 import tempfile
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from plantroom.platforms.local.balancer import LocalPorts, haproxy_binary
 from plantroom.platforms.local.traffic import LocalTraffic
 from plantroom.runtime.engines import free_ports
 from plantroom.runtime.processes import wait_until
+
+ROUTE = RouteSpec("a/production", ("a.test.example",), "/")
 
 
 class Hello(BaseHTTPRequestHandler):
@@ -50,16 +53,38 @@ def application() -> Iterator[int]:
     server.server_close()
 
 
-def hello(port: int) -> bytes:
+def hello(port: int, timeout_s: float = 10) -> bytes:
     request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Host": "a.test.example"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=timeout_s) as answer:
         found: bytes = answer.read()
         return found
 
 
-async def test_an_haproxy_of_ones_own_is_configured_and_reloaded_but_never_started_or_ended(
-    home: Path, application: int
-) -> None:
+@dataclass(frozen=True)
+class Own:
+    """An HAProxy that was started by hand, and Plantroom's side of it."""
+
+    traffic: LocalTraffic
+    socket: Path
+    http: int
+    process: asyncio.subprocess.Process
+
+    async def by_hand(self, command: str) -> str:
+        """To the worker that listens."""
+        reader, writer = await asyncio.open_unix_connection(self.socket)
+        writer.write(f"@1 {command}\n".encode())
+        writer.write_eof()
+        answer = (await reader.read()).decode()
+        writer.close()
+        return answer
+
+    async def admissions(self) -> list[Admission]:
+        (route,) = await self.traffic.observe()
+        return [one.admission for one in route.members]
+
+
+@pytest.fixture
+async def own(home: Path) -> AsyncIterator[Own]:
     http, https = free_ports(2)
     socket = home / "mine.sock"
     traffic = LocalTraffic(home, home / "run", LocalPorts(http, https), own=socket)
@@ -70,14 +95,32 @@ async def test_an_haproxy_of_ones_own_is_configured_and_reloaded_but_never_start
         mine = await asyncio.create_subprocess_exec(str(haproxy_binary()), "-W", *where, stdout=log, stderr=log)
     try:
         assert wait_until(lambda: traffic.state()[1], 15)
-        await traffic.route([RouteSpec("a/production", ("a.test.example",), "/")])
-        await traffic.admit("a/production", "a-1", "127.0.0.1", application)
-        (route,) = await traffic.observe()
-        assert [(one.instance, one.admission) for one in route.members] == [("a-1", Admission.ADMITTED)]
-        assert await asyncio.to_thread(hello, http) == b"hello"
-        traffic.shutdown()
-        assert mine.returncode is None
+        yield Own(traffic, socket, http, mine)
     finally:
         mine.terminate()
         await asyncio.wait_for(mine.wait(), 10)
     assert traffic.state() == (None, False)
+
+
+async def test_an_haproxy_of_ones_own_is_configured_and_reloaded_but_never_started_or_ended(
+    own: Own, application: int
+) -> None:
+    await own.traffic.route([ROUTE])
+    await own.traffic.admit(ROUTE.environment, "a-1", "127.0.0.1", application)
+    assert await own.admissions() == [Admission.ADMITTED]
+    assert await asyncio.to_thread(hello, own.http) == b"hello"
+    own.traffic.shutdown()
+    assert own.process.returncode is None
+
+
+@pytest.mark.parametrize("by_hand", ["disable frontend web", "shutdown frontend web"])
+async def test_while_nothing_listens_nobody_serves(own: Own, application: int, by_hand: str) -> None:
+    await own.traffic.route([ROUTE])
+    await own.traffic.admit(ROUTE.environment, "a-1", "127.0.0.1", application)
+    await own.by_hand(by_hand)
+    with pytest.raises(OSError, match=r"refused|timed out"):
+        await asyncio.to_thread(hello, own.http, 1)
+    assert await own.admissions() == [Admission.DRAINING]
+    await own.traffic.admit(ROUTE.environment, "a-1", "127.0.0.1", application)
+    assert await own.admissions() == [Admission.ADMITTED]
+    assert await asyncio.to_thread(hello, own.http) == b"hello"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from plantroom.delivery.artefacts.model import Artefact, ArtefactKind, Contract, Schema
-from plantroom.delivery.artefacts.policy import last_of, left_by, scripts_due, too_soon
+from plantroom.delivery.artefacts.policy import last_of, left_by, no_way, scripts_due, too_soon
 from plantroom.kernel.verdict import Refused
 from plantroom.platforms.contract import Script, ScriptSeen
 
@@ -140,6 +140,28 @@ def test_nothing_goes_that_something_may_need(
 )
 def test_a_jump_is_told_before_the_night(release: Artefact, running: str, soon: bool) -> None:
     assert ("release 1.1 first" in too_soon(release, running)) is soon
+
+
+@pytest.mark.parametrize(
+    ("release", "been", "none"),
+    [
+        (MIGRATED, ["1.0"], False),
+        (MIGRATED, ["0.9"], True),
+        (MIGRATED, ["0.9", "1.0"], False),
+        # What the database was left with by a release that it has come back from.
+        (MIGRATED, ["0.9", "1.1"], False),
+        (FIRST, ["1.0"], True),
+        (FIRST, ["1.1"], False),
+        # Nothing is known against it.
+        (FIRST, ["1.0", ""], False),
+        (FIRST, [], False),
+        (artefact(None), ["1.0"], False),
+    ],
+)
+def test_a_release_without_a_way_is_told_before_the_night(release: Artefact, been: list[str], none: bool) -> None:
+    told = no_way(release, been)
+    assert bool(told) is none
+    assert not none or f"it has been on {been[0]}" in told
 
 
 @pytest.mark.parametrize(

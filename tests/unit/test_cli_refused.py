@@ -68,19 +68,37 @@ def test_a_copy_that_has_no_room_names_its_file(home: Path, run: Run) -> None:
     assert told.err == f"error PR816 {FULL}: {NO_ROOM}. Name a place that you may use\n"
 
 
-def test_an_artefact_that_has_no_room_is_an_error(home: Path) -> None:
+def with_no_room(home: Path, *words: str) -> tuple[int, str, str]:
     """A limit on files stands for a full disk: both refuse what is open already, and then the system names no file."""
-    command = ["/bin/sh", "-c", 'ulimit -f 1; exec "$@"', "sh", str(PLANTROOM), "--home", str(home)]
     done = subprocess.run(
-        [*command, "artefact", "build", str(APP)],
+        ["/bin/sh", "-c", 'ulimit -f 1; exec "$@"', "sh", str(PLANTROOM), "--home", str(home), *words],
         env={**os.environ, "TMPDIR": str(home), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "error PR816 a file: file too large. Make room where --home is, and where TMPDIR is\n"
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_an_artefact_that_has_no_room_is_an_error(home: Path) -> None:
+    told = "error PR816 a file: file too large. Make room where --home is, and where TMPDIR is\n"
+    assert with_no_room(home, "artefact", "build", str(APP)) == (1, "", told)
+
+
+def test_an_estate_that_has_no_room_is_not_begun(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "estate" / "estate.yaml"
+    told = f"error PR816 {file}: file too large. Name a place that you may use\n"
+    assert with_no_room(home, "init", str(file.parent)) == (1, "", told)
+    assert list(file.parent.iterdir()) == []
+
+
+def test_a_copy_that_has_no_room_leaves_the_one_that_is_there(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "copy.json"
+    file.write_text("the last one")
+    with answering(home, {"/ledger/export": LOG | {"checkpoints": ["x" * 4096]}}):
+        assert with_no_room(home, "ledger", "export", str(file))[0] == 1
+    assert [(one, one.read_text()) for one in tmp_path.glob("*copy*")] == [(file, "the last one")]
 
 
 # -- settings ---------------------------------------------------------------------------------------------------------

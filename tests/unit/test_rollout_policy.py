@@ -273,12 +273,12 @@ def test_a_new_environment_has_the_revision_of_its_change() -> None:
 
 
 def test_an_artefact_that_fits_has_no_misfits() -> None:
-    assert misfits(TARGET, ARTEFACT) == []
+    assert misfits(TARGET.assignments, TARGET.database_pool, ARTEFACT) == []
 
 
 def test_misfits_are_told_all_at_once() -> None:
     wants = (*PLACES, Assignment("worker", 2, "b"), Assignment("mailer", 1, "a"))
-    told = misfits(replace(TARGET, assignments=wants, database_pool=None), ARTEFACT)
+    told = misfits(wants, None, ARTEFACT)
     assert told == [
         "workorders 1.1 has no process type mailer (it has web, worker)",
         "worker is a singleton in workorders 1.1, 2 are declared",
@@ -287,7 +287,7 @@ def test_misfits_are_told_all_at_once() -> None:
 
 
 def test_an_artefact_without_a_schema_needs_no_database() -> None:
-    assert misfits(replace(TARGET, database_pool=None), replace(ARTEFACT, schema=False)) == []
+    assert misfits(TARGET.assignments, None, replace(ARTEFACT, schema=False)) == []
 
 
 def test_an_instance_is_told_who_it_is_and_the_client_has_the_last_word_on_values() -> None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from plantroom.estate.errors import EstateExistsError, EstateNameError
 from plantroom.estate.model import Person
 from plantroom.estate.reading import read
+from plantroom.runtime.files import write_whole
 
 FILE = "estate.yaml"
 
@@ -121,9 +122,5 @@ def write_template(directory: Path, person: str, account: str) -> Path:
         if there.suffix in (".yaml", ".yml"):
             raise EstateExistsError(there)
     path = directory / FILE
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(content)
-    except FileExistsError:
-        raise EstateExistsError(path) from None
+    write_whole(path, content)
     return path

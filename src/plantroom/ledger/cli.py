@@ -13,6 +13,7 @@ from rich.markup import escape
 from plantroom.kernel.errors import LedgerError
 from plantroom.ledger import policy
 from plantroom.ledger.model import Stored
+from plantroom.runtime.files import write_whole
 from plantroom.runtime.terminal import Json, out, print_json, print_table, session, working
 
 _WHOSE = {
@@ -122,12 +123,7 @@ def export(
     """
     with working("copying the ledger"):
         found = session(context).api.get("/ledger/export")
-    try:
-        file.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n")
-    except OSError as error:
-        # The system does not say which file it was when that could be opened, and then not be written to.
-        error.filename = str(file)
-        raise
+    write_whole(file, json.dumps(found, ensure_ascii=False, indent=1) + "\n")
     out.print(f"{len(found['entries'])} entries and {len(found['checkpoints'])} checkpoints in {escape(str(file))}")
 
 

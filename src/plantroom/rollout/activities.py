@@ -92,7 +92,7 @@ class Activities:
             target = Target.from_data(target.as_data() | {"assignments": []})
             parts: list[str] = []
         else:
-            wrong = policy.misfits(target, artefact)
+            wrong = policy.misfits(target.assignments, target.database_pool, artefact)
             if wrong:
                 return steps.ChangeView(False, "; ".join(wrong))
             if forward and not scene.change.returns:

@@ -66,11 +66,11 @@ def target_of(
     )
 
 
-def misfits(target: Target, artefact: ArtefactView) -> list[str]:
+def misfits(assignments: Sequence[Assignment], database_pool: str | None, artefact: ArtefactView) -> list[str]:
     """Why the artefact cannot run as the estate wants it to, in words; empty when it can."""
     found = []
     counts: dict[str, int] = {}
-    for assignment in target.assignments:
+    for assignment in assignments:
         counts[assignment.process] = counts.get(assignment.process, 0) + 1
     for process, count in sorted(counts.items()):
         spec = artefact.processes.get(process)
@@ -79,7 +79,7 @@ def misfits(target: Target, artefact: ArtefactView) -> list[str]:
             found.append(f"{artefact.application} {artefact.version} has no process type {process} (it has {known})")
         elif spec.singleton and count > 1:
             found.append(f"{process} is a singleton in {artefact.application} {artefact.version}, {count} are declared")
-    if artefact.schema and target.database_pool is None:
+    if artefact.schema and database_pool is None:
         found.append(
             f"{artefact.application} {artefact.version} needs a database, the environment has no database_pool"
         )

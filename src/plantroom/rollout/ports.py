@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Protocol
 
 from plantroom.platforms.contract import DatabaseSpec, Limits
@@ -21,8 +22,9 @@ class Artefacts(Protocol):
     async def find(self, application: str, version: str) -> str | None:
         """The digest of a version, or None."""
 
-    async def too_soon(self, digest: str, running: str) -> str:
-        """Why the artefact cannot follow the one that runs, whatever the database has by now; or nothing."""
+    async def cannot_follow(self, digest: str, running: str, been: Collection[str]) -> str:
+        """Why the artefact cannot follow the one that runs where there have `been` these, that one among them; or
+        nothing. What the database has by now is not asked."""
 
 
 class Schemas(Protocol):

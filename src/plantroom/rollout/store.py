@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -257,6 +257,18 @@ async def was_brought(connection: AsyncConnection, artefact: str, stage: str) ->
         {"artefact": artefact, "stage": stage},
     )
     return bool(found.scalar())
+
+
+async def artefacts_wanted(connection: AsyncConnection, environments: Collection[str]) -> dict[str, list[str]]:
+    """By environment, every artefact that a change was ever to bring it to, whatever came of it."""
+    found = await connection.execute(
+        text(
+            "SELECT environment, array_agg(DISTINCT target ->> 'artefact') FROM change"
+            " WHERE environment = ANY(:environments) GROUP BY environment"
+        ),
+        {"environments": list(environments)},
+    )
+    return {row[0]: row[1] for row in found}
 
 
 async def retirements(connection: AsyncConnection) -> list[Change]:

@@ -72,7 +72,7 @@ class Layout:
         known = ", ".join(sorted(index)) or "none yet"
         raise ArtefactError(
             "PR304",
-            name,
+            name or "artefact (none named)",
             value="there is no such artefact",
             limit=f"there are: {known}",
             remedy="Build it with `plantroom artefact build`, or see `plantroom artefact list`",

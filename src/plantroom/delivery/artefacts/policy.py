@@ -63,6 +63,18 @@ def too_soon(artefact: Artefact, running: str) -> str:
     return "" if running in (schema.held.release, schema.release) else _too_soon(artefact, schema.held)
 
 
+def no_way(artefact: Artefact, been: Collection[str]) -> str:
+    """Why no script of the release leads on from any of the schemas that an environment's releases had; or nothing.
+    `been` has "" for one that is not known, which may be any; without any, the database is made anew."""
+    schema = artefact.schema
+    if schema is None or not been or "" in been or schema.release in been:
+        return ""
+    if schema.migrate is not None and schema.previous in been:
+        return ""
+    origin = "has no migration" if schema.migrate is None else f"migrates from schema {schema.previous}"
+    return f"{artefact.reference} needs schema {schema.release} and {origin}; it has been on {', '.join(sorted(been))}"
+
+
 def left_by(schema: Schema, last: ScriptSeen) -> Script:
     """What makes the schema that a release's last script has left, of a database in which that one came last."""
     migrated = schema.migrate is not None and last == ScriptSeen(schema.release, schema.migrate.sha256)

@@ -10,7 +10,7 @@ from typing import Any
 from plantroom.delivery.artefacts.build import build
 from plantroom.delivery.artefacts.layout import Layout
 from plantroom.delivery.artefacts.model import Artefact
-from plantroom.delivery.artefacts.policy import last_of, left_by, scripts_due, too_soon
+from plantroom.delivery.artefacts.policy import last_of, left_by, no_way, scripts_due, too_soon
 from plantroom.delivery.artefacts.ports import Migrations
 from plantroom.kernel.errors import ArtefactError
 from plantroom.kernel.verdict import Refused
@@ -85,9 +85,12 @@ class Catalogue:
         schemas = [await self._schema_name(one) for one in running]
         return scripts_due(artefact, recorded, [one for one in schemas if one is not None])
 
-    async def too_soon(self, digest: str, running: str) -> str:
+    async def cannot_follow(self, digest: str, running: str, been: Collection[str]) -> str:
+        artefact = await asyncio.to_thread(self._artefacts.show, digest)
         schema = await self._schema_name(running)
-        return "" if schema is None else too_soon(await asyncio.to_thread(self._artefacts.show, digest), schema)
+        schemas = [await self._schema_name(one) for one in been]
+        soon = "" if schema is None else too_soon(artefact, schema)
+        return soon or no_way(artefact, [one for one in schemas if one is not None])
 
     async def application_of(self, digest: str) -> str | None:
         artefact = await asyncio.to_thread(self._artefacts.show, digest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -13,7 +13,8 @@ from plantroom.estate.effective import management_of, milli, places, release_of
 from plantroom.estate.model import EnvironmentState, Estate, Loaded, Management
 from plantroom.estate.plan import uncommitted
 from plantroom.kernel.verdict import Refused
-from plantroom.rollout.model import Target
+from plantroom.rollout import policy as rollout_policy
+from plantroom.rollout.model import ArtefactView, Target
 from plantroom.rollout.policy import settle_revision, target_of
 from plantroom.runtime.clock import stamp
 
@@ -255,16 +256,25 @@ def with_settings(plan: Plan, loaded: Loaded, applied: str) -> Plan:
     return replace(plan, changes=(change, *plan.changes), refusals=refusals)
 
 
-def without_artefacts(plan: Plan, missing: Mapping[tuple[str, str], list[str]]) -> Plan:
-    """The plan in which environments that cannot start are refused, with all that belongs to them."""
-    lacks = {name: f"artefact of {' '.join(wanted)}" for wanted, names in missing.items() for name in names}
+def without_artefacts(
+    plan: Plan, missing: Mapping[tuple[str, str], list[str]], misfits: Mapping[str, Sequence[str]]
+) -> Plan:
+    """The plan in which environments that cannot start are refused, with all that belongs to them: there is no artefact
+    for them, or theirs cannot run as is wanted."""
+    lacks = {
+        name: (f"there is no {lack}: build it with `plantroom artefact build PATH`", lack)
+        for wanted, names in missing.items()
+        for name in names
+        for lack in [f"artefact of {' '.join(wanted)}"]
+    }
+    lacks |= {name: ("; ".join(wrong), wrong[0]) for name, wrong in misfits.items()}
 
     def judged(change: Change) -> Change:
         name = change.environment or change.name
         if change.kind not in _OF_ENVIRONMENT or name not in lacks or change.action is Action.UNCHANGED:
             return change
-        reason = f"there is no {lacks[name]}: build it with `plantroom artefact build PATH`"
-        return replace(change, action=Action.REFUSED, reason=reason, held_by=lacks[name])
+        reason, held_by = lacks[name]
+        return replace(change, action=Action.REFUSED, reason=reason, held_by=held_by)
 
     return replace(plan, changes=tuple(judged(change) for change in plan.changes)) if lacks else plan
 
@@ -301,6 +311,32 @@ def missing_artefacts(
         wanted = first_release(estate, name)
         if wanted not in artefacts:
             found.setdefault(wanted, []).append(name)
+    return found
+
+
+def misfits(
+    plan: Plan,
+    estate: Estate,
+    recorded: Mapping[str, Target],
+    placements: Mapping[str, tuple[Assignment, ...] | Refused],
+    artefacts: Mapping[tuple[str, str], str],
+    views: Mapping[str, ArtefactView],
+) -> dict[str, list[str]]:
+    """What changes and cannot run as is wanted on the artefact that it has or is to start on, with the reasons.
+    `views` are those artefacts that can be read, by digest; of another one nothing is said."""
+    found = {}
+    managed = managed_environments(estate)
+    for name in sorted(_changed(plan) & managed):
+        client, stage = name.split("/")
+        declared = estate.clients[client].environments[stage]
+        digest = recorded[name].artefact if name in recorded else artefacts.get(first_release(estate, name), "")
+        placed = placements.get(name, ())
+        if digest not in views or isinstance(placed, Refused) or declared.state is EnvironmentState.RETIRED:
+            continue
+        assignments = placed if declared.state is EnvironmentState.LIVE else ()
+        wrong = rollout_policy.misfits(assignments, declared.database_pool, views[digest])
+        if wrong:
+            found[name] = wrong
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -19,12 +20,12 @@ from plantroom.estate.loader import load
 from plantroom.estate.model import Estate, Loaded
 from plantroom.estate.plan import make
 from plantroom.kernel.digest import digest
-from plantroom.kernel.errors import PlanError
+from plantroom.kernel.errors import ArtefactError, PlanError
 from plantroom.kernel.verdict import Refused
 from plantroom.ledger.model import Draft, Phase
 from plantroom.ledger.service import Ledger
 from plantroom.rollout import store as rollout_store
-from plantroom.rollout.model import Change, Target
+from plantroom.rollout.model import ArtefactView, Change, Target
 from plantroom.rollout.placement import place
 from plantroom.runtime.clock import Clock, stamp
 from plantroom.runtime.database import Database
@@ -122,7 +123,9 @@ class TenancyService:
         plan = policy.without_names(plan, hosts)
         artefacts = await self._first_artefacts(loaded, recorded)
         missing = policy.missing_artefacts(plan, estate, recorded, artefacts)
-        plan = policy.with_settings(policy.without_artefacts(plan, missing), loaded, applied)
+        views = await self._views(recorded, artefacts)
+        misfits = policy.misfits(plan, estate, recorded, placements, artefacts, views)
+        plan = policy.with_settings(policy.without_artefacts(plan, missing, misfits), loaded, applied)
         return Planned(plan, loaded, recorded, placements, artefacts)
 
     async def apply(self, asked: str, actor: str) -> dict[str, Any]:
@@ -266,6 +269,14 @@ class TenancyService:
         await self._courier.call(steps.OBSERVE_WORKFLOW, name, name)
         async with self._database.transaction() as connection:
             return Seen.from_data(await store.observation(connection, name))
+
+    async def _views(self, recorded: dict[str, Target], first: dict[tuple[str, str], str]) -> dict[str, ArtefactView]:
+        """By digest, those that can be read: what is wrong with another one is told by the change that needs it."""
+        found = {}
+        for artefact in sorted({*first.values(), *(target.artefact for target in recorded.values())}):
+            with contextlib.suppress(ArtefactError):
+                found[artefact] = await self._artefacts.view(artefact)
+        return found
 
     async def _first_artefacts(self, loaded: Loaded, recorded: dict[str, Target]) -> dict[tuple[str, str], str]:
         wanted = {

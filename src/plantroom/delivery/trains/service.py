@@ -100,16 +100,7 @@ class TrainService:
                 stage,
                 {environment: target for environment, (target, _) in (await rollout_store.targets(connection)).items()},
             )
-            running = {target.artefact for target in targets}
-            too_soon = {one: await self._artefacts.too_soon(artefact, one) for one in running}
-            misfits = [
-                f"{target.environment}: {why}"
-                for target in targets
-                for why in [
-                    *rollout_policy.misfits(Target.from_data(target.as_data() | {"artefact": artefact}), view),
-                    *filter(None, [too_soon[target.artefact]]),
-                ]
-            ]
+            misfits = await self._misfits(connection, targets, view)
             if misfits:
                 raise ReleaseError("PR706", f"release {version}", value="; ".join(misfits))
             await self._refuse_others(connection, name, application)
@@ -269,7 +260,7 @@ class TrainService:
                 near = difflib.get_close_matches(client, estate.clients, 1)
                 raise ReleaseError(
                     "PR708",
-                    f"client {client}",
+                    f"client {client or '(none named)'}",
                     value="is not declared, and has no environment that was ever provisioned",
                     remedy=f"Did you mean {near[0]}?" if near else "See `plantroom environments`",
                 )
@@ -352,6 +343,19 @@ class TrainService:
                 remedy="Provision one with `plantroom plan` and `plantroom apply`, or name another --stage",
             )
         return sorted(found, key=lambda target: (order[target.ring], target.environment))
+
+    async def _misfits(self, connection: Any, targets: Sequence[Target], view: ArtefactView) -> list[str]:
+        """Which environments the artefact cannot come to, and why."""
+        been = await rollout_store.artefacts_wanted(connection, [target.environment for target in targets])
+        told: dict[tuple[str, frozenset[str]], str] = {}
+        found = []
+        for target in targets:
+            way = (target.artefact, frozenset({target.artefact, *been.get(target.environment, ())}))
+            if way not in told:
+                told[way] = await self._artefacts.cannot_follow(view.digest, *way)
+            wrong = rollout_policy.misfits(target.assignments, target.database_pool, view)
+            found += [f"{target.environment}: {why}" for why in (*wrong, told[way]) if why]
+        return found
 
     async def _refuse_others(self, connection: Any, name: str, application: str) -> None:
         for train in await store.trains(connection):

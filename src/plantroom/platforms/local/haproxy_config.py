@@ -28,6 +28,9 @@ NOBODY = "plantroom.invalid"
 RELAY = ":relay"
 """The backend through which a worker that was reloaded hands on what still comes. No environment encodes to it."""
 
+FRONTEND = "web"
+"""What listens for the users' requests."""
+
 MEMBER_OPTIONS = "check inter 500ms fall 2 rise 1 pool-purge-delay 1s"
 """The same words in the file and for `add server`, which inherits nothing. Idle connections are closed after a second
 or two, before an application's own keep-alive ends (5 s in many), so that none is reused just as it is closed."""
@@ -248,7 +251,7 @@ def _lines(wanted: Wanted, frame: Frame, mark: str) -> list[str]:
         + _page("Not available", "No instance of this environment can answer right now. Please try again shortly.")
         + " hdr Retry-After 5",
         "",
-        "frontend web",
+        f"frontend {FRONTEND}",
         f"  bind 127.0.0.1:{frame.http_port}",
         f"  bind 127.0.0.1:{frame.https_port} ssl crt {DEFAULT_CERTIFICATE} crt {CERTIFICATES} alpn h2,http/1.1",
         *_handing_on(frame.secret),

@@ -98,6 +98,11 @@ def sessions(text: str, server: str) -> int:
     return sum(int(row["scur"] or 0) + int(row["qcur"] or 0) for row in _rows(text) if row["svname"] == server)
 
 
+def listens(text: str) -> bool:
+    """From `show stat` of the frontend: whether it takes connections."""
+    return any(row["status"] == "OPEN" for row in _rows(text) if row["svname"] == "FRONTEND")
+
+
 def counts(text: str) -> dict[str, Count]:
     """From `show stat`: requests and 5xx answers, by environment."""
     return {

@@ -20,6 +20,7 @@ from plantroom.platforms.local import haproxy_live as live
 from plantroom.platforms.local.balancer import Balancer, LocalPorts
 from plantroom.platforms.local.certificates import serial
 from plantroom.platforms.local.haproxy_config import (
+    FRONTEND,
     HOSTS_MAP,
     SUSPENDED_MAP,
     Count,
@@ -34,6 +35,7 @@ from plantroom.platforms.local.haproxy_config import (
 )
 from plantroom.runtime.clock import now
 
+_FRONTEND_ROW = 1
 _BACKEND_ROW = 2
 _SERVER_ROWS = 4
 """Kinds of rows that `show stat` is asked for."""
@@ -77,15 +79,16 @@ class LocalTraffic:
             servers = live.servers(await self._balancer.ask(worker, "show servers state"))
             hosts = live.map_entries(await self._balancer.ask(worker, f"show map {HOSTS_MAP}"))
             suspended = live.map_entries(await self._balancer.ask(worker, f"show map {SUSPENDED_MAP}"))
+            listens = await self._listens(worker)
             routes = self._balancer.load().routes
 
         def serves(backend: str, name: str, one: live.LiveServer) -> bool:
             """Whether requests come to it, where it really is. One that was moved or is not asked for its health is as
-            good as none: it is to be admitted again."""
+            good as none: it is to be admitted again. So is each one while nothing listens."""
             route = routes.get(decode(backend))
             member = None if route is None else route.members.get(decode(name))
             there = member is None or (one.checked and (one.address, one.port) == (member.address, member.port))
-            return there and one.admitted()
+            return listens and there and one.admitted()
 
         seen = (
             RouteSeen(
@@ -283,6 +286,19 @@ class LocalTraffic:
         if servers is None:
             raise _no_route(environment)
         await self._tell_all(worker, live.to_admit(backend, server, servers.get(server), member))
+        if not await self._listens(worker):
+            await self._listen(worker)
+
+    async def _listens(self, worker: int) -> bool:
+        return live.listens(await self._balancer.ask(worker, f"show stat {FRONTEND} {_FRONTEND_ROW} -1"))
+
+    async def _listen(self, worker: int) -> None:
+        """Connections are taken again. What was shut down for good is so only in that worker."""
+        answer = await self._balancer.ask(worker, f"enable frontend {FRONTEND}")
+        if not await self._listens(worker):
+            if not answer.strip():
+                raise PlatformError("PR403", "the balancer", value="does not listen")
+            await self._balancer.reload()
 
     async def _forget(self, environment: str, instance: str) -> str | None:
         """None when the worker that listens no longer has it; else why it still has."""
