@@ -15,9 +15,10 @@ from plantroom.estate import reading
 from plantroom.estate.errors import EstateError, EstateExistsError, EstateNameError
 from plantroom.estate.files import LARGEST_FILE
 from plantroom.estate.loader import load
-from plantroom.estate.model import LONGEST_VALUE, Source
+from plantroom.estate.model import Source
 from plantroom.estate.schema import json_schema
 from plantroom.estate.template import TEMPLATE, text, write_template
+from plantroom.estate.values import LONGEST_VALUE
 from plantroom.platforms.contract import LONGEST_DRAIN_S
 
 MAIN = """\

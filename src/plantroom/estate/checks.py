@@ -22,15 +22,19 @@ from plantroom.estate.effective import (
 )
 from plantroom.estate.explain import Path, nearest
 from plantroom.estate.model import (
-    NAME_PATTERN,
+    Calendar,
     Client,
     DatabasePool,
     EnvironmentState,
     Estate,
+    Freeze,
     Management,
     ServerPool,
+    Window,
 )
 from plantroom.estate.readable import NOTHING_GONE, Gone
+from plantroom.estate.rules import parse
+from plantroom.estate.values import NAME_PATTERN, YEARS
 
 RESERVED = frozenset({"PORT", "DATABASE_URL", "FILE_STORE"})
 """Variables that Plantroom itself gives to instances, besides those that begin with PLANTROOM_."""
@@ -74,6 +78,7 @@ def check(estate: Estate, declared: Declared) -> Iterator[Problem]:
     yield from _stages(estate, declared)
     yield from _pools(estate, declared)
     yield from _rings(estate, declared)
+    yield from _calendars(estate, declared)
     for name, client in estate.clients.items():
         yield from _client(declared, name, client)
     hosts: dict[str, Path] = {}
@@ -163,6 +168,46 @@ def _rings(estate: Estate, declared: Declared) -> Iterator[Problem]:
                 f"{ring.max_unhealthy} unhealthy environments stop the ring, which has {size}",
                 f"Give at most {size}, or the ring can never be stopped by count",
             )
+
+
+def _calendars(estate: Estate, declared: Declared) -> Iterator[Problem]:
+    found: list[tuple[Path, Calendar]] = [(("estate", "calendar"), estate.estate.calendar)]
+    found += [(("rings", ring.name, "calendar"), ring.calendar) for ring in estate.rings]
+    sections: dict[str, Mapping[str, ServerPool] | Mapping[str, DatabasePool] | Mapping[str, Client]] = {
+        "server_pools": estate.server_pools,
+        "database_pools": estate.database_pools,
+        "clients": estate.clients,
+    }
+    for section, named in sections.items():
+        found += [((section, name, "calendar"), one.calendar) for name, one in named.items()]
+    for path, calendar in found:
+        # Where something of it is gone, the rest of its lists have other places.
+        if calendar == Calendar() or any(gone[: len(path)] == path for gone in declared.gone.paths):
+            continue
+        for place, window in enumerate(calendar.windows):
+            yield from _first_day((*path, "windows", place), window)
+        for place, freeze in enumerate(calendar.freezes):
+            yield from _freeze((*path, "freezes", place), freeze)
+
+
+def _freeze(path: Path, freeze: Freeze) -> Iterator[Problem]:
+    given = freeze.model_fields_set
+    once, again = given & {"begins", "ends"}, given & {"on", "lasts", "at", "since"}
+    if (once and again) or not (once >= {"begins", "ends"} or again >= {"on", "lasts"}):
+        wrong = "a freeze that comes once and again" if once and again else "a freeze that does not say when it is"
+        yield Problem(path, wrong, "Give begins and ends, or on and lasts")
+    elif freeze.begins is not None and freeze.ends is not None and freeze.ends < freeze.begins:
+        wrong = f"it ends on {freeze.ends}, before it begins on {freeze.begins}"
+        yield Problem((*path, "ends"), wrong, "Give an end that comes later")
+    yield from _first_day(path, freeze)
+
+
+def _first_day(path: Path, declared: Window | Freeze) -> Iterator[Problem]:
+    if declared.since is None and declared.on is not None and parse(declared.on).anchored:
+        yield Problem((*path, "on"), "the rule counts from a first day", "Give it, as in since: 2027-01-01")
+    if declared.since is not None and declared.since.year not in YEARS:
+        bounds = f"from {YEARS.start} to {YEARS.stop - 1}"
+        yield Problem((*path, "since"), f"{declared.since} is too far away", f"Give a day in a year {bounds}")
 
 
 def _client(declared: Declared, name: str, client: Client) -> Iterator[Problem]:

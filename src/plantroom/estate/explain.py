@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
+from zoneinfo import available_timezones
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from plantroom.estate import model
+from plantroom.estate import model, rules, values
 from plantroom.platforms.contract import LONGEST_DRAIN_S
 
 Path = tuple[str | int, ...]
@@ -19,20 +20,21 @@ Path = tuple[str | int, ...]
 
 NAME = "A name is 1 to 32 of a-z, 0-9 and -, begins with a letter and does not end with -"
 _PATTERNS = {
-    model.NAME_PATTERN: ("a name", NAME),
-    model.HOST_PATTERN: (
+    values.NAME_PATTERN: ("a name", NAME),
+    values.HOST_PATTERN: (
         "a host name",
         "A host name is in lower case, without scheme or port, and has a dot, as in harbour.example.com",
     ),
-    model.VARIABLE_PATTERN: (
+    values.VARIABLE_PATTERN: (
         "a variable's name",
         "A variable's name is of A-Z, 0-9 and _, and does not begin with a digit",
     ),
-    model.VERSION_PATTERN: (
+    values.VERSION_PATTERN: (
         "a version",
         "A version is up to 64 letters, digits and . + _ -, and begins with a letter or a digit",
     ),
-    model.LINE_PATTERN: (
+    values.CLOCK_PATTERN: ("a time of the day", "Give hours and minutes, as in 20:00"),
+    values.LINE_PATTERN: (
         "one line of text",
         "Give at least one character, and no line breaks or other control characters",
     ),
@@ -41,6 +43,10 @@ _MOST_SHOWN = 20
 """Names in a hint. No object has as many keys, so those are always all told; of an estate's own names there may be
 thousands."""
 _DURATION = "A duration is a whole number and a unit, as in 30s, 5m, 2h or 1d"
+_TIMES = {
+    "not a moment": "Give a day, or a day and a time, as in 2026-12-20 18:00",
+    "not a length of time": "Give a whole number and a unit, as in 30m, 8h, 2d or 1w",
+}
 _TYPES = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -126,12 +132,20 @@ def _own(problem: str, shown: str) -> tuple[str, str]:
     """For the checks that the models make themselves."""
     if problem == "not a duration":
         return f"{shown} is not a duration", _DURATION
+    if problem.startswith("not a rule: "):
+        return f"{shown} is {problem}", rules.FORMS
+    if problem == "not a time zone":
+        near = difflib.get_close_matches(shown.strip('"'), available_timezones(), n=1)
+        right = f"Did you mean {near[0]}?" if near else "Name one of the IANA time zone database, as in Europe/Zurich"
+        return f"{shown} is {problem}", right
+    if problem in _TIMES:
+        return f"{shown} is {problem}", _TIMES[problem]
     if problem == "too long for a drain":
         return f"{shown} is {problem}", f"Give at most {LONGEST_DRAIN_S}s: the balancer may end a request that is older"
     if problem == "an address":
         return f"{shown} is {problem}, not a host name", "Give a name whose last part is not a number"
     if problem == "too long for an environment variable":
-        return f"{shown} is {problem}", f"Give at most {model.LONGEST_VALUE} bytes; a file can hold more"
+        return f"{shown} is {problem}", f"Give at most {values.LONGEST_VALUE} bytes; a file can hold more"
     if problem == "not a date":
         return f"{shown}, where a date belongs", "Give a date, as in 2027-01-31"
     if problem.startswith("finer"):

@@ -134,14 +134,12 @@ def _value(data: Any, path: Where) -> Any:
 
 
 def _named(data: Mapping[str, Any], where: Where) -> str:
-    """A path for people: rings by name, items of lists by the list."""
-    steps = [str(step) for step in where]
+    """A path for people: rings by name, items of other lists by the list."""
+    steps = [step for step in where if isinstance(step, str)]
     if len(where) > 1 and where[0] == "rings" and isinstance(where[1], int):
         ring = _list(data.get("rings"))[where[1]]
         name = ring.get("name") if isinstance(ring, dict) else None
-        steps[1] = name if isinstance(name, str) else str(where[1] + 1)
-    elif where and isinstance(where[-1], int):
-        del steps[-1]
+        steps.insert(1, name if isinstance(name, str) else str(where[1] + 1))
     return "/".join(steps)
 
 

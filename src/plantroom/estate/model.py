@@ -5,128 +5,36 @@ Units: memory in MiB, CPU in cores (thousandths at most), times in seconds, writ
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from plantroom.platforms.contract import LONGEST_DRAIN_S
+from plantroom.estate.values import (
+    LINE_PATTERN,
+    AnyZone,
+    Clock,
+    Cpus,
+    Day,
+    Drain,
+    Duration,
+    Host,
+    Moment,
+    Name,
+    Open,
+    Percent,
+    RuleText,
+    Share,
+    Text,
+    Variable,
+    Version,
+    Zone,
+)
 
-NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"
-HOST_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$"
-ADDRESS_PATTERN = r"\.([0-9]+|0x[0-9a-f]*)$"
-"""The end of what browsers take for an IPv4 address (WHATWG URL, "ends in a number"). No domain is like it."""
-VARIABLE_PATTERN = r"^[A-Z_][A-Z0-9_]{0,127}$"
-VERSION_PATTERN = r"^[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}$"
-LONGEST_VALUE = 131072 - 128 - 2
-"""Bytes of a variable's value. Linux lets a process have one of 128 KiB (execve(2), MAX_ARG_STRLEN) with its name, the
-`=` and the NUL at its end, and a name has up to 128 bytes."""
-
-SHARE_PATTERN = r"^([1-9][0-9]?|100)%$"
-LINE_PATTERN = r"^[^\x00-\x1f\x7f]+$"
-
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-Variable = Annotated[str, StringConstraints(pattern=VARIABLE_PATTERN)]
-Version = Annotated[str, StringConstraints(pattern=VERSION_PATTERN)]
-Share = Annotated[str, StringConstraints(pattern=SHARE_PATTERN)]
-Percent = Annotated[int, Field(ge=0, le=100)]
-
-_DURATION = re.compile(r"^([0-9]{1,6})(s|m|h|d)$")
-_ADDRESS = re.compile(ADDRESS_PATTERN)
-_DRAIN_PATTERN = r"^(0{0,4}([0-5]?[0-9]|60)s|0{0,5}[01]m|0{1,6}[hd])$"
-"""The durations up to `LONGEST_DRAIN_S`, for the schema: there they are text, which has no greatest value."""
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def _seconds(value: Any) -> Any:
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("not a duration")
-    return int(match[1]) * _SECONDS[match[2]]
-
-
-def _named(value: str) -> str:
-    if _ADDRESS.search(value):
-        raise ValueError("an address")
-    return value
-
-
-def _drained(seconds: int) -> int:
-    if seconds > LONGEST_DRAIN_S:
-        raise ValueError("too long for a drain")
-    return seconds
-
-
-def _day(value: Any) -> Any:
-    """Of the ways to write a date, one: Pydantic would take seconds since 1970 as well."""
-    if isinstance(value, date):
-        return value
-    try:
-        if isinstance(value, str) and _DAY.fullmatch(value):
-            return date.fromisoformat(value)
-    except ValueError:
-        pass
-    raise ValueError("not a date")
-
-
-def written(seconds: int) -> str:
-    """A duration as files have it, in the largest unit that gives a whole number: `90d`."""
-    for unit, size in reversed(_SECONDS.items()):
-        if seconds and seconds % size == 0:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
-
-
-def _thousandths(value: float) -> float:
-    if round(value * 1000) / 1000 != value:
-        raise ValueError("finer than a thousandth of a core")
-    return value
-
-
-def _reachable(value: str) -> str:
-    if "\x00" in value:
-        raise ValueError("a NUL character, which no environment variable can hold")
-    if len(value.encode()) > LONGEST_VALUE:
-        raise ValueError("too long for an environment variable")
-    return value
-
-
-Host = Annotated[
-    str,
-    StringConstraints(pattern=HOST_PATTERN, max_length=253),
-    AfterValidator(_named),
-    Field(json_schema_extra={"not": {"pattern": ADDRESS_PATTERN}}),
-]
-"""A name, not an address."""
-
-Duration = Annotated[
-    int,
-    BeforeValidator(_seconds),
-    Field(json_schema_extra={"type": "string", "pattern": _DURATION.pattern}),
-]
-"""Seconds."""
-
-Drain = Annotated[
-    int,
-    BeforeValidator(_seconds),
-    AfterValidator(_drained),
-    Field(json_schema_extra={"type": "string", "pattern": _DRAIN_PATTERN}),
-]
-"""Seconds, at most `LONGEST_DRAIN_S`."""
-
-Day = Annotated[date, BeforeValidator(_day)]
-"""As in 2027-01-31."""
-
-Cpus = Annotated[float, Field(gt=0, le=1024), AfterValidator(_thousandths)]
-"""Cores, in steps of a thousandth."""
-
-Text = Annotated[str, AfterValidator(_reachable), Field(json_schema_extra={"maxLength": LONGEST_VALUE})]
-"""What an environment variable can hold. A schema counts characters, none of which has less than a byte."""
+Work = Literal["releases", "patches"]
+"""What a calendar is about: trains, and patch cycles."""
 
 
 class Management(StrEnum):
@@ -171,6 +79,41 @@ class Application(Managed):
     processes: Mapping[Name, Scale] = Field(min_length=1)
 
 
+class Window(Declared):
+    """When a change may start: on the days of a rule, at a time of the day, for so long. `zone` None: the estate's, or
+    the client's where the client declares it; `client` means each client's own. `since`: the first day of a rule that
+    counts from one. `changes` empty means: of every kind."""
+
+    on: RuleText
+    at: Clock = "00:00"
+    lasts: Open
+    zone: AnyZone | None = None
+    since: Day | None = None
+    changes: tuple[Work, ...] = ()
+
+
+class Freeze(Declared):
+    """When no change may start. Again and again, as a window (`on`, `lasts`), or once (`begins`, `ends`); a day that
+    it ends on is its last one."""
+
+    why: Annotated[str, StringConstraints(pattern=LINE_PATTERN, max_length=200)] | None = None
+    begins: Moment | None = None
+    ends: Moment | None = None
+    on: RuleText | None = None
+    at: Clock = "00:00"
+    lasts: Open | None = None
+    zone: AnyZone | None = None
+    since: Day | None = None
+    changes: tuple[Work, ...] = ()
+
+
+class Calendar(Declared):
+    """Where any windows are declared, a change may start in one of them alone. A freeze wins."""
+
+    windows: tuple[Window, ...] = ()
+    freezes: tuple[Freeze, ...] = ()
+
+
 HazardName = Literal[
     "loses data",
     "changes values",
@@ -213,12 +156,14 @@ class ServerPool(Managed):
     servers: Annotated[int, Field(ge=1, le=1000)]
     memory_mib: Annotated[int, Field(ge=16, le=16777216)] = 4096
     cpus: Cpus = 4
+    calendar: Calendar = Calendar()
 
 
 class DatabasePool(Managed):
     """One database engine, whose capacity many environments share."""
 
     region: Name
+    calendar: Calendar = Calendar()
 
 
 class Secret(Declared):
@@ -252,11 +197,14 @@ class Environment(Managed):
 
 
 class Client(Managed):
-    """`residency`: the regions in which this client's data may be; empty means any. `ring` orders its changes."""
+    """`residency`: the regions in which this client's data may be; empty means any. `ring` orders its changes. `zone`:
+    the time zone of its people; None means the estate's."""
 
     title: str = ""
     residency: tuple[Name, ...] = ()
     ring: Name
+    zone: Zone | None = None
+    calendar: Calendar = Calendar()
     environments: Mapping[Name, Environment] = Field(min_length=1)
 
 
@@ -276,6 +224,7 @@ class Ring(Declared):
     max_errors_percent: Percent = 5
     unknown_deadline: Duration = 300
     migrations: Migrations = Migrations()
+    calendar: Calendar = Calendar()
 
 
 class Bounds(Declared):
@@ -297,7 +246,8 @@ class Allowances(Declared):
 
 class Settings(Declared):
     """`platform`: where all of this lives; nothing is planned on any other one. `keep_retired`: how long a retired
-    environment's final dump and files are kept. `concurrency`: how many environments an apply changes at once."""
+    environment's final dump and files are kept. `concurrency`: how many environments an apply changes at once. `zone`:
+    the time zone of calendars that name none."""
 
     name: Name
     platform: Literal["local"] = "local"
@@ -306,6 +256,8 @@ class Settings(Declared):
     lock_timeout_ms: Annotated[int, Field(ge=1, le=600000)] = 2000
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 4
     keep_retired: Duration = 90 * 86400
+    zone: Zone = "UTC"
+    calendar: Calendar = Calendar()
     bounds: Bounds = Bounds()
     allow: Allowances = Allowances()
 

@@ -29,8 +29,9 @@ from plantroom.estate.changes import (
 from plantroom.estate.config import config_changed, config_of
 from plantroom.estate.deletions import judged, may_not_go
 from plantroom.estate.effective import Place, management_of, places, release_of
-from plantroom.estate.model import EnvironmentState, Estate, Loaded, Management, written
+from plantroom.estate.model import EnvironmentState, Estate, Loaded, Management
 from plantroom.estate.parts import Seen, Wanted, as_recorded, diff, hosts_changed
+from plantroom.estate.values import written
 from plantroom.estate.watched import environment_changes
 from plantroom.kernel.digest import digest
 from plantroom.kernel.verdict import Refused

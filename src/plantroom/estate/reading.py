@@ -53,7 +53,7 @@ else:
     Parser = CParser
 
 DEPTH = 16
-"""Mappings and lists inside one another; the deepest thing that can be declared (a secret) is at 6."""
+"""Mappings and lists inside one another; the deepest thing that can be declared (a client's window) is at 7."""
 
 _COLUMN_BITS = 24
 _COLUMN_MASK = (1 << _COLUMN_BITS) - 1

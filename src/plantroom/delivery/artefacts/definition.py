@@ -39,7 +39,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from plantroom.estate.effective import WEB
-from plantroom.estate.model import Duration, Name, Version
+from plantroom.estate.values import Duration, Name, Version
 from plantroom.kernel.errors import ArtefactError
 
 FILE = "plantroom.app.yaml"
