@@ -19,7 +19,8 @@ from plantroom.delivery.tenancy import workflow as tenancy_workflow
 from plantroom.delivery.tenancy.service import TenancyService
 from plantroom.delivery.trains import activities as trains_activities
 from plantroom.delivery.trains import workflow as trains_workflow
-from plantroom.delivery.trains.service import StageGate, TrainService
+from plantroom.delivery.trains.gate import StageGate
+from plantroom.delivery.trains.service import TrainService, WaitingTrains
 from plantroom.kernel.errors import EngineError
 from plantroom.ledger.service import Journal, Ledger
 from plantroom.platforms.contract import Platform
@@ -27,6 +28,7 @@ from plantroom.platforms.local.balancer import LocalPorts
 from plantroom.platforms.local.platform import LocalPlatform
 from plantroom.rollout import activities as rollout_activities
 from plantroom.rollout import workflow as rollout_workflow
+from plantroom.rollout.almanac import Almanac
 from plantroom.rollout.archives import Archives
 from plantroom.rollout.service import Reconciler
 from plantroom.runtime import clock, faults
@@ -61,6 +63,7 @@ class Core:
     tenancy: TenancyService
     trains: TrainService
     schemas: SchemaService
+    almanac: Almanac
 
 
 def migrations(settings: Settings) -> Migrations:
@@ -96,13 +99,14 @@ def core(
     ledger = Ledger(database, settings.home / "ledger", ORIGIN, now)
     catalogue = Catalogue(artefacts(settings))
     courier = courier or TemporalCourier(settings.temporal_address, settings.temporal_namespace, settings.temporal_key)
-    tenancy = TenancyService(database, ledger, estate, catalogue, courier, now)
+    tenancy = TenancyService(database, ledger, estate, catalogue, courier, (WaitingTrains(database, courier),), now)
     migrations_gate = MigrationGate(database, catalogue)
     stages_gate = StageGate(database)
     gates = (stages_gate, migrations_gate)
     trains = TrainService(database, ledger, tenancy, catalogue, courier, gates, now)
     schemas = SchemaService(database, ledger, tenancy, catalogue, courier, migrations_gate, (stages_gate,), now)
-    return Core(settings, database, ledger, catalogue, courier, tenancy, trains, schemas)
+    almanac = Almanac(database, tenancy, now)
+    return Core(settings, database, ledger, catalogue, courier, tenancy, trains, schemas, almanac)
 
 
 def platform(settings: Settings) -> LocalPlatform:

@@ -288,6 +288,7 @@ def test_rooms_have_the_same_files() -> None:
         "steps",
         "workflow",
         "store",
+        "gate",
         "activities",
         "service",
         "api",

@@ -135,6 +135,14 @@ class Calendars:
             {name: client.zone for name, client in clients.items() if client.zone is not None},
         )
 
+    def silent(self) -> bool:
+        """Whether nothing is declared at all."""
+        pools = self.rings or self.server_pools or self.database_pools or self.clients
+        return not pools and self.estate == Calendar()
+
+    def zone_of(self, client: str) -> str:
+        return self.zones.get(client, self.zone)
+
     def as_data(self) -> dict[str, Any]:
         def plain(named: Mapping[str, Calendar]) -> dict[str, Any]:
             return {name: one.model_dump(mode="json") for name, one in named.items()}
@@ -168,7 +176,7 @@ class Calendars:
         self, client: str, ring: str, server_pools: Iterable[str] = (), database_pool: str | None = None
     ) -> tuple[Scope, ...]:
         """What bears on an environment of this client, the widest first; only what says anything."""
-        zone = self.zones.get(client, self.zone)
+        zone = self.zone_of(client)
         found = [("the estate", self.estate, self.zone), (f"ring {ring}", self.rings.get(ring), self.zone)]
         found += [(f"server pool {name}", self.server_pools.get(name), self.zone) for name in sorted(server_pools)]
         found += [(f"database pool {database_pool}", self.database_pools.get(database_pool or ""), self.zone)]

@@ -179,3 +179,20 @@ class Move:
     web: bool
     new: str | None
     old: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Leave for one work (`train/2026-11`) to start until an instant, whatever calendars say; it takes a second person.
+    Times are stamps."""
+
+    subject: str
+    why: str
+    until: str
+    asked_by: str
+    asked_at: str
+    confirmed_by: str | None = None
+    confirmed_at: str | None = None
+
+    def holds(self, now: str) -> bool:
+        return self.confirmed_by is not None and now < self.until

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Protocol
 
+from plantroom.estate.model import Estate
 from plantroom.platforms.contract import DatabaseSpec, Limits
 from plantroom.rollout.model import ArtefactView
 
@@ -25,6 +26,13 @@ class Artefacts(Protocol):
     async def cannot_follow(self, digest: str, running: str, been: Collection[str]) -> str:
         """Why the artefact cannot follow the one that runs where there have `been` these, that one among them; or
         nothing. What the database has by now is not asked."""
+
+
+class DeclaredEstate(Protocol):
+    """The estate's files; implemented by tenancy."""
+
+    async def declared(self) -> Estate:
+        """As the files have it now, applied or not. Raises EstateError with all mistakes."""
 
 
 class Schemas(Protocol):

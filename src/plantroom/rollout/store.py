@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from plantroom.estate.changes import Record
 from plantroom.estate.model import Management
 from plantroom.kernel.errors import PlatformError
-from plantroom.rollout.model import TERMS, Change, ChangeState, Target
+from plantroom.rollout.model import TERMS, Change, ChangeState, Override, Target
 
 _CHANGE_STATE = text("SELECT state FROM change WHERE key = :key")
 """Asked at every step of every change."""
@@ -155,6 +155,55 @@ async def set_terms(connection: AsyncConnection, declared: Mapping[str, Mapping[
             " WHERE NOT target @> (CAST(:declared AS jsonb) -> environment)"
         ),
         {"declared": json.dumps(declared)},
+    )
+
+
+async def set_calendars(connection: AsyncConnection, body: Mapping[str, Any]) -> None:
+    """What an estate that is applied says of when changes may start (`calendar.Calendars`)."""
+    await connection.execute(
+        text("INSERT INTO calendars (body) VALUES (:body) ON CONFLICT (one) DO UPDATE SET body = excluded.body"),
+        {"body": json.dumps(body)},
+    )
+
+
+async def calendars(connection: AsyncConnection) -> str:
+    """As JSON; "" before the first apply."""
+    found = await connection.execute(text("SELECT body::text FROM calendars"))
+    return str(found.scalar_one_or_none() or "")
+
+
+async def add_override(connection: AsyncConnection, one: Override) -> None:
+    await connection.execute(
+        text(
+            "INSERT INTO calendar_override (subject, number, why, until, asked_by, asked_at)"
+            " SELECT :subject, coalesce(max(number), 0) + 1, :why, :until, :asked_by, :asked_at"
+            " FROM calendar_override WHERE subject = :subject"
+        ),
+        {name: getattr(one, name) for name in ("subject", "why", "until", "asked_by", "asked_at")},
+    )
+
+
+async def override(connection: AsyncConnection, subject: str) -> Override | None:
+    """The last one that was asked for."""
+    found = await connection.execute(
+        text(
+            "SELECT subject, why, until, asked_by, asked_at, confirmed_by, confirmed_at FROM calendar_override"
+            " WHERE subject = :subject ORDER BY number DESC LIMIT 1"
+        ),
+        {"subject": subject},
+    )
+    row = found.one_or_none()
+    return None if row is None else Override(*row)
+
+
+async def confirm_override(connection: AsyncConnection, one: Override, by: str, at: str) -> None:
+    """The last one of its subject, unless it is confirmed."""
+    await connection.execute(
+        text(
+            "UPDATE calendar_override SET confirmed_by = :by, confirmed_at = :at WHERE subject = :subject"
+            " AND asked_at = :asked_at AND confirmed_by IS NULL"
+        ),
+        {"subject": one.subject, "asked_at": one.asked_at, "by": by, "at": at},
     )
 
 

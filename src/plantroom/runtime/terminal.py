@@ -61,6 +61,8 @@ COLOURS = {
     "drifted": "bold red",
     "unknown": "magenta",
     "allowed": "green",
+    "open": "green",
+    "closed": "yellow",
     "running": "cyan",
 }
 

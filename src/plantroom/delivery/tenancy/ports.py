@@ -17,4 +17,11 @@ class Courier(Protocol):
         """Start it and wait for its end. Raises EngineError PR806 when it does not end, or ends badly."""
 
 
-__all__ = ["Artefacts", "Courier"]
+class Waiting(Protocol):
+    """What a calendar holds up; implemented by the rooms whose work it is."""
+
+    async def look_again(self) -> None:
+        """A calendar may be another one by now."""
+
+
+__all__ = ["Artefacts", "Courier", "Waiting"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -13,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plantroom.delivery.tenancy import policy, steps, store
 from plantroom.delivery.tenancy.model import Seen
-from plantroom.delivery.tenancy.ports import Artefacts, Courier
+from plantroom.delivery.tenancy.ports import Artefacts, Courier, Waiting
 from plantroom.estate.changes import Assignment, Observed, Plan, Record, Status
 from plantroom.estate.errors import EstateError
 from plantroom.estate.loader import load
@@ -25,6 +26,7 @@ from plantroom.kernel.verdict import Refused
 from plantroom.ledger.model import Draft, Phase
 from plantroom.ledger.service import Ledger
 from plantroom.rollout import store as rollout_store
+from plantroom.rollout.calendar import Calendars
 from plantroom.rollout.model import ArtefactView, Change, Target
 from plantroom.rollout.placement import place
 from plantroom.runtime.clock import Clock, stamp
@@ -64,6 +66,7 @@ class TenancyService:
         directory: Path,
         artefacts: Artefacts,
         courier: Courier,
+        waiting: Sequence[Waiting],
         clock: Clock,
     ) -> None:
         self._database = database
@@ -71,6 +74,7 @@ class TenancyService:
         self._directory = directory
         self._artefacts = artefacts
         self._courier = courier
+        self._waiting = waiting
         self._clock = clock
 
     async def plan(self) -> Planned:
@@ -166,9 +170,12 @@ class TenancyService:
                     # With the intent: from here on nothing begins to change what was taken out of Plantroom's hands.
                     await rollout_store.set_managements(connection, policy.managements(planned.loaded.estate))
                     await rollout_store.set_terms(connection, policy.terms(planned.loaded.estate))
+                    await rollout_store.set_calendars(connection, Calendars.of(planned.loaded.estate).as_data())
                     summary = {"plan": asked, "commit": plan.commit, "work": digest(body), **work.summary}
                     draft = Draft(actor, "apply.start", "estate", Phase.INTENT, f"apply:{asked}", summary)
                     await self._ledger.append(connection, draft)
+            for one in self._waiting:
+                await one.look_again()
             await self.send_off(asked)
             return await self.status(asked)
         refused = len(plan.refused)

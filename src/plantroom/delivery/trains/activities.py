@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +17,7 @@ from plantroom.kernel.verdict import Allowed, Refused, Verdict
 from plantroom.ledger.model import Draft, Phase
 from plantroom.ledger.service import Journal, Ledger, StepOutcome
 from plantroom.platforms.contract import Platform
+from plantroom.rollout import hours
 from plantroom.rollout import service as rollout
 from plantroom.rollout import store as rollout_store
 from plantroom.rollout.model import ChangeState, Target
@@ -44,6 +45,7 @@ class Activities:
     def all(self) -> list[Callable[..., Any]]:
         return [
             self.ring,
+            self.hours,
             self.board,
             self.alight,
             self.judge,
@@ -76,18 +78,45 @@ class Activities:
             await store.set_state(connection, train.name, TrainState.ROLLING, ring=ring.name)
 
         await self._step(train, steps.RING, ring.name, {"environments": len(targets)}, record)
+        waiting = [one.environment for one in targets if one.state in (TargetState.WAITING, TargetState.CHANGING)]
         return steps.RingView(
             True,
             False,
             ring.name,
-            [one.environment for one in targets if one.state in (TargetState.WAITING, TargetState.CHANGING)],
+            waiting,
             sum(one.state in (TargetState.FAILED, TargetState.STUCK) for one in targets),
             ring.concurrency,
             ring.soak_s,
             ring.max_unhealthy,
             ring.unknown_deadline_s,
             ring.name in train.passed,
+            # One whose change has begun goes on.
+            hours=await self._hours(train, [one.environment for one in targets if one.state is TargetState.WAITING]),
         )
+
+    @activity.defn(name=steps.HOURS)
+    async def hours(self, given: steps.TrainStep) -> steps.HoursView:
+        """When those of a ring that wait may start, as the calendars say by now."""
+        train = await self._train(given.train)
+        async with self._database.reading() as connection:
+            targets = await store.targets(connection, train.name)
+        waiting = [one.environment for one in targets if one.ring == given.name and one.state is TargetState.WAITING]
+        goes_on = not train.abort_by and train.state in (TrainState.ROLLING, TrainState.SOAKING)
+        return steps.HoursView(await self._hours(train, waiting), goes_on)
+
+    async def _hours(self, train: Train, waiting: Sequence[str]) -> list[steps.Hours]:
+        now = self._clock()
+        async with self._database.reading() as connection:
+            if (await hours.applied(connection)).silent():
+                return []
+            there = await rollout_store.targets(connection)
+            targets = [there[name][0] for name in waiting if name in there]
+            found = await hours.openings(connection, policy.subject(train.name), policy.WORK, targets, now)
+        spans: dict[tuple[str, str], list[str]] = {}
+        for name, one in found.items():
+            span = ("", "") if one.span is None else (one.span.start.isoformat(), one.span.end.isoformat())
+            spans.setdefault(span, []).append(name)
+        return [steps.Hours(names, *span) for span, names in spans.items()]
 
     @activity.defn(name=steps.BOARD)
     async def board(self, given: steps.TrainStep) -> steps.Boarded:
@@ -101,8 +130,12 @@ class Activities:
         async with self._database.reading() as connection:
             now = await rollout_store.target(connection, given.name)
             why = policy.passed_by(now, await rollout_store.management(connection, given.name))
+            wanted = [] if now is None else [now]
+            openings = await hours.openings(connection, policy.subject(train.name), policy.WORK, wanted, self._clock())
         if now is None or why:
             return await self._leave(train, steps.BOARD, why, given.name)
+        if any(not one.now for one in openings.values()):
+            return steps.Boarded("", openings[given.name].why, closed=True)
         opened = ""
 
         async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:

@@ -21,6 +21,11 @@ class Start(BaseModel):
     stage: str = "production"
 
 
+class Override(BaseModel):
+    why: Annotated[str, Field(min_length=3, max_length=500)]
+    hours: Annotated[int, Field(ge=1, le=168)] = 12
+
+
 def router(service: TrainService) -> APIRouter:
     routes = APIRouter(tags=["releases"])
 
@@ -53,6 +58,16 @@ def router(service: TrainService) -> APIRouter:
     @routes.post("/trains/{name}/abort")
     async def abort(name: str, actor: Actor) -> dict[str, Any]:
         return await service.abort(name, actor)
+
+    @routes.post("/trains/{name}/override", status_code=201)
+    async def override(name: str, body: Override, actor: Actor) -> dict[str, Any]:
+        """Ask that the train may start changes for a while whatever calendars say; it takes a second person."""
+        return await service.override(name, body.why, body.hours, actor)
+
+    @routes.post("/trains/{name}/override/confirm")
+    async def confirm(name: str, actor: Actor) -> dict[str, Any]:
+        """Be the second person."""
+        return await service.confirm(name, actor)
 
     @routes.get("/why/{client:path}")
     async def why(client: str) -> dict[str, Any]:

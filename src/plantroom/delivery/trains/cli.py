@@ -145,6 +145,45 @@ def abort(
     print_json(found) if as_json else _show(found)
 
 
+@app.command()
+def override(
+    context: typer.Context,
+    train: Annotated[str, typer.Argument(help="The train.")],
+    why: Annotated[str, typer.Option(help="Why it cannot wait. It is kept in the ledger.")],
+    hours: Annotated[int, typer.Option(help="For how long, from now on.", min=1, max=168)] = 12,
+    as_json: Json = False,
+) -> None:
+    """Ask that a train may start changes outside of its windows, and in freezes. It holds once another of the estate's
+    people has confirmed it.
+
+    Example: plantroom release override 2026-11 --why "the fix for CVE-2026-1234"
+    """
+    found = session(context).api.post(f"{_path(train)}/override", {"why": why, "hours": hours})
+    if as_json:
+        print_json(found)
+        return
+    print_text(f"asked for, until {found['until'][:16]}Z; it holds once somebody else has run:")
+    print_text(f"  plantroom release confirm {escape(train)}")
+
+
+@app.command()
+def confirm(
+    context: typer.Context,
+    train: Annotated[str, typer.Argument(help="The train.")],
+    as_json: Json = False,
+) -> None:
+    """Confirm, as the second person, that a train may start changes outside of its windows.
+
+    Example: plantroom release confirm 2026-11
+    """
+    found = session(context).api.post(f"{_path(train)}/override/confirm", {})
+    if as_json:
+        print_json(found)
+        return
+    asked = f"asked for by {found['asked_by']}: {found['why']}"
+    print_text(escape(f"train {train} may start at any time until {found['until'][:16]}Z; {asked}"))
+
+
 def why(
     context: typer.Context,
     client: Annotated[str, typer.Argument(help="The client.")],

@@ -12,6 +12,8 @@ NEWEST = "newest"
 
 
 class TrainState(StrEnum):
+    WAITING = "waiting"
+    """All that it still has to change in its ring may not start yet. Only told, never kept."""
     ROLLING = "rolling"
     SOAKING = "soaking"
     GOING_BACK = "going back"

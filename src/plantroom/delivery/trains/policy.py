@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,12 +10,15 @@ from typing import Any
 from plantroom.delivery.trains.model import Asked, Health, RingPolicy, TargetState, Train, TrainState, TrainTarget
 from plantroom.estate.changes import Status
 from plantroom.estate.effective import Place, management_of, places
-from plantroom.estate.model import EnvironmentState, Estate, Management, Ring
+from plantroom.estate.model import EnvironmentState, Estate, Management, Ring, Work
 from plantroom.kernel.digest import short
 from plantroom.kernel.verdict import Allowed, Refused, Unknown, Verdict
 from plantroom.platforms.contract import InstanceSeen, Running
 from plantroom.rollout import policy as rollout_policy
 from plantroom.rollout.model import Change, ChangeState, Target
+
+WORK: Work = "releases"
+"""What trains are to calendars."""
 
 MOST_STARTS = 3
 """Of a process in the background; its server may have been started anew meanwhile, and that is not its fault."""
@@ -41,6 +44,11 @@ def ring_policy(ring: Ring, size: int) -> RingPolicy:
         max_errors_percent=ring.max_errors_percent,
         unknown_deadline_s=ring.unknown_deadline,
     )
+
+
+def subject(train: str) -> str:
+    """What an override of calendars names."""
+    return f"train/{train}"
 
 
 def on(now: Target, train: Train) -> Target:
@@ -90,6 +98,14 @@ def soaking(train: Train, targets: Sequence[TrainTarget]) -> datetime | None:
         return None
     last = max((datetime.fromisoformat(one.ended) for one in here if one.ended), default=None)
     return None if last is None else last + timedelta(seconds=ring.soak_s)
+
+
+def waits(train: Train, targets: Sequence[TrainTarget], closed: Container[str]) -> bool:
+    """Whether all that the train's ring still has to change may not start yet."""
+    here = [one for one in targets if one.ring == train.ring]
+    waiting = [one for one in here if one.state is TargetState.WAITING]
+    changing = any(one.state is TargetState.CHANGING for one in here)
+    return bool(waiting) and not changing and all(one.environment in closed for one in waiting)
 
 
 def soaked(ring: RingPolicy, targets: Sequence[TrainTarget], now: datetime) -> Verdict:
@@ -240,8 +256,11 @@ def history(train: Train, aboard: TrainTarget) -> list[str]:
     return lines
 
 
-def coming(target: Target, management: Management | None, trains: Aboard, others: Sequence[TrainTarget]) -> str:
-    """What comes next for it. `others` are all targets of the train that is under way."""
+def coming(
+    target: Target, management: Management | None, trains: Aboard, others: Sequence[TrainTarget], closed: str = ""
+) -> str:
+    """What comes next for it. `others` are all targets of the train that is under way; `closed` says why no change of
+    it may start now, and when one may."""
     if target.status is Status.RETIRED:
         return "nothing: it is retired"
     for train, aboard in trains:
@@ -260,8 +279,11 @@ def coming(target: Target, management: Management | None, trains: Aboard, others
             doing = f"in ring {train.ring}, which soaks until {until:%H:%M:%S} UTC, then comes its verdict"
         stays = train.state is TrainState.GOING_BACK or train.abort_by
         if aboard.state is TargetState.WAITING and not stays:
-            return f"train {train.name} brings {train.release} in ring {aboard.ring}; it is {doing}"
+            waits = f", and waits: {closed}" if closed and aboard.ring == train.ring else ""
+            later = f"; {closed}" if closed and aboard.ring != train.ring else ""
+            return f"train {train.name} brings {train.release} in ring {aboard.ring}; it is {doing}{waits}{later}"
         return f"train {train.name} is {doing}"
     if why := passed_by(target, management):
         return f"no train takes it along while {why}"
-    return "no train is under way; the next one is started with `plantroom release start`"
+    told = "no train is under way; the next one is started with `plantroom release start`"
+    return f"{told}; {closed}" if closed else told

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 from plantroom.delivery.trains import policy, steps, store
-from plantroom.delivery.trains.model import NEWEST, Asked, Train, TrainState, TrainTarget
+from plantroom.delivery.trains.model import NEWEST, Asked, TargetState, Train, TrainState, TrainTarget
 from plantroom.delivery.trains.ports import AppliedEstate, Artefacts, Courier, Gate
 from plantroom.estate.changes import Status
-from plantroom.estate.effective import Place, management_of, stages_before
+from plantroom.estate.effective import Place, management_of
 from plantroom.estate.model import Estate, Management
 from plantroom.kernel.digest import digest
 from plantroom.kernel.errors import ReleaseError
-from plantroom.kernel.verdict import Allowed, Refused, Verdict, all_of
+from plantroom.kernel.verdict import Allowed, Verdict
 from plantroom.ledger.model import Draft, Phase
 from plantroom.ledger.service import Ledger
 from plantroom.rollout import archives
+from plantroom.rollout import hours as rollout_hours
 from plantroom.rollout import policy as rollout_policy
 from plantroom.rollout import store as rollout_store
 from plantroom.rollout.model import ArtefactView, ChangeState, Target
@@ -30,26 +34,18 @@ _LAST = 100
 """Entries about one environment: more than are written from its archive on."""
 
 
-class StageGate:
-    """What comes to a stage has been at every stage before it: the same artefact, and with it the same scripts."""
+class WaitingTrains:
+    """It implements the port of tenancy (`delivery.tenancy.ports.Waiting`)."""
 
-    name = "stages"
-
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, courier: Courier) -> None:
         self._database = database
+        self._courier = courier
 
-    async def judge(self, estate: Estate, artefact: str, stage: str, _rings: Sequence[str], _actor: str, /) -> Verdict:
-        missing = []
+    async def look_again(self) -> None:
         async with self._database.reading() as connection:
-            for before in stages_before(estate, stage):
-                if not await rollout_store.was_brought(connection, artefact, before):
-                    missing.append(before)
-        return all_of(
-            Refused(
-                f"{stage} comes after {before}, and no environment there was ever brought to this artefact from another"
-            )
-            for before in missing
-        )
+            under_way = [one.name for one in await store.trains(connection) if not one.state.ended]
+        for name in under_way:
+            await self._courier.wake(f"train-{name}", steps.ABORT)
 
 
 class TrainService:
@@ -226,8 +222,11 @@ class TrainService:
                 raise _no_train(name)
             targets = await store.targets(connection, train.name)
             records = await rollout_store.targets(connection)
+            closed = {} if train.state.ended else await self._closed(connection, train, targets, records)
+            override = await rollout_store.override(connection, policy.subject(train.name))
         now = {environment: target.release for environment, (target, _) in records.items()}
-        return _train_data(train, targets) | {
+        return _train_data(train, targets, closed) | {
+            "override": None if override is None else dataclasses.asdict(override),
             "targets": [
                 {
                     "environment": one.environment,
@@ -235,10 +234,32 @@ class TrainService:
                     "state": one.state.value,
                     "from": one.from_release,
                     "now": now.get(one.environment, ""),
-                    "why": one.why,
+                    "why": one.why or closed.get(one.environment, ""),
                 }
                 for one in targets
-            ]
+            ],
+        }
+
+    async def _closed(
+        self,
+        connection: Any,
+        train: Train,
+        targets: Sequence[TrainTarget],
+        records: Mapping[str, tuple[Target, Any]],
+    ) -> dict[str, str]:
+        """Of those that wait, which may not start now: why, and when they may."""
+        waiting = [
+            records[one.environment][0]
+            for one in targets
+            if one.state is TargetState.WAITING and one.environment in records and not train.abort_by
+        ]
+        calendars = await rollout_hours.applied(connection)
+        subject = policy.subject(train.name)
+        found = await rollout_hours.openings(connection, subject, policy.WORK, waiting, self._clock())
+        return {
+            name: rollout_hours.told(one, calendars.zone_of(name.split("/")[0]))
+            for name, one in found.items()
+            if not one.now
         }
 
     async def why(self, client: str) -> dict[str, Any]:
@@ -273,6 +294,10 @@ class TrainService:
                         trains.append((train, aboard))
                 under_way = next((train for train, _ in trains if not train.state.ended), None)
                 others = [] if under_way is None else await store.targets(connection, under_way.name)
+                work = "" if under_way is None else policy.subject(under_way.name)
+                openings = await rollout_hours.openings(connection, work, policy.WORK, [target], self._clock())
+                zone = (await rollout_hours.applied(connection)).zone_of(client)
+                closed = [rollout_hours.told(one, zone) for one in openings.values() if not one.now]
                 done = next((change for change in changes if change.state is ChangeState.DONE), None)
                 found.append(
                     {
@@ -283,7 +308,7 @@ class TrainService:
                         "ring": target.ring,
                         "because": policy.because(target, done, trains),
                         "history": [line for train, aboard in trains[:5] for line in policy.history(train, aboard)],
-                        "next": policy.coming(target, managements.get(environment), trains, others),
+                        "next": policy.coming(target, managements.get(environment), trains, others, "".join(closed)),
                         "archive": await self._archive(target),
                     }
                 )
@@ -344,6 +369,46 @@ class TrainService:
             )
         return sorted(found, key=lambda target: (order[target.ring], target.environment))
 
+    async def override(self, name: str, why: str, hours: int, actor: str) -> dict[str, Any]:
+        """Ask that a train may start changes for so many hours from now, whatever calendars say. Raises ReleaseError
+        PR707 when there is no such train, PR711 when it has ended, or is aborted or going back."""
+        now = self._clock()
+        async with self._database.transaction() as connection:
+            await self._rolls(connection, name)
+            until = now + timedelta(hours=hours)
+            await rollout_hours.ask(connection, policy.subject(name), why, until, actor, now)
+            payload = {"why": why, "until": stamp(until)}
+            key = f"train:{name}:override:{stamp(now)}"
+            draft = Draft(actor, "train.override", policy.subject(name), Phase.NOTE, key, payload)
+            await self._ledger.append(connection, draft)
+        return {"train": name, "asked_by": actor, "why": why, "until": stamp(until), "confirmed_by": None}
+
+    async def confirm(self, name: str, actor: str) -> dict[str, Any]:
+        """Confirm an override that somebody else has asked for. Raises as `override` does, and AccessError PR604 when
+        there is nothing to confirm, PR605 when this person cannot be the second one."""
+        people = (await self._estate.declared()).people
+        accounts = {person: declared.account for person, declared in people.items()}
+        now = self._clock()
+        async with self._database.transaction() as connection:
+            await self._rolls(connection, name)
+            found = await rollout_hours.confirm(connection, policy.subject(name), actor, accounts, now)
+            payload = {"why": found.why, "until": found.until, "asked_by": found.asked_by}
+            key = f"train:{name}:override-confirm:{stamp(now)}"
+            draft = Draft(actor, "train.override-confirm", policy.subject(name), Phase.NOTE, key, payload)
+            await self._ledger.append(connection, draft)
+        await self._courier.wake(f"train-{name}", steps.ABORT)
+        told = {"train": name, "asked_by": found.asked_by, "why": found.why, "until": found.until}
+        return told | {"confirmed_by": actor}
+
+    async def _rolls(self, connection: Any, name: str) -> None:
+        train = await store.train(connection, name)
+        if train is None:
+            raise _no_train(name)
+        if train.state.ended or train.abort_by or train.state is TrainState.GOING_BACK:
+            value = "is aborted" if train.abort_by else f"has ended ({train.state})"
+            value = "is going back" if train.state is TrainState.GOING_BACK else value
+            raise ReleaseError("PR711", f"train {name}", value=f"{value}, so nothing of it waits to start")
+
     async def _misfits(self, connection: Any, targets: Sequence[Target], view: ArtefactView) -> list[str]:
         """Which environments the artefact cannot come to, and why."""
         been = await rollout_store.artefacts_wanted(connection, [target.environment for target in targets])
@@ -355,7 +420,9 @@ class TrainService:
                 told[way] = await self._artefacts.cannot_follow(view.digest, *way)
             wrong = rollout_policy.misfits(target.assignments, target.database_pool, view)
             found += [f"{target.environment}: {why}" for why in (*wrong, told[way]) if why]
-        return found
+        openings = await rollout_hours.openings(connection, "", policy.WORK, targets, self._clock())
+        never = {name: one for name, one in openings.items() if one.span is None}
+        return found + [f"{name}: {one.why}; it never opens" for name, one in never.items()]
 
     async def _refuse_others(self, connection: Any, name: str, application: str) -> None:
         for train in await store.trains(connection):
@@ -393,8 +460,13 @@ def _application(estate: Estate, asked: str | None) -> str:
     )
 
 
-def _train_data(train: Train, targets: Sequence[TrainTarget]) -> dict[str, Any]:
+def _train_data(
+    train: Train, targets: Sequence[TrainTarget], closed: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     until = policy.soaking(train, targets)
+    state = train.state if until is None else TrainState.SOAKING
+    if state is TrainState.ROLLING and policy.waits(train, targets, closed):
+        state = TrainState.WAITING
     return {
         "train": train.name,
         "application": train.application,
@@ -403,7 +475,7 @@ def _train_data(train: Train, targets: Sequence[TrainTarget]) -> dict[str, Any]:
         "actor": train.actor,
         "started": train.started,
         "ended": train.ended,
-        "state": (train.state if until is None else TrainState.SOAKING).value,
+        "state": state.value,
         "soaks_until": None if until is None else stamp(until),
         "ring": train.ring,
         "rings": [ring.name for ring in train.rings],

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 WORKFLOW = "ReleaseTrain"
 ABORT = "abort"
-"""The signal that wakes a train up to see that a person has aborted it; by itself it does nothing."""
+"""The signal that wakes a train up to see what a person has done meanwhile: aborted it, changed a calendar, let it start
+outside of one. By itself it does nothing."""
 
 RING = "train.ring"
+HOURS = "train.hours"
 BOARD = "train.board"
 ALIGHT = "train.alight"
 JUDGE = "train.judge"
@@ -26,9 +28,18 @@ class TrainInput:
 
 
 @dataclass(frozen=True)
+class Hours:
+    """When changes of these environments may start: from `opens` to `closes`, in ISO 8601; "" when never."""
+
+    environments: list[str]
+    opens: str
+    closes: str
+
+
+@dataclass(frozen=True)
 class RingView:
     """One ring as it stands: the environments that still wait, how many have failed, and the bounds. `back`: why the
-    train is on its way back."""
+    train is on its way back. `hours`: of those that a calendar says something of; the others may start at any time."""
 
     there: bool
     aborted: bool
@@ -41,6 +52,7 @@ class RingView:
     unknown_deadline_s: int = 300
     passed: bool = False
     back: str = ""
+    hours: list[Hours] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -53,10 +65,19 @@ class TrainStep:
 
 @dataclass(frozen=True)
 class Boarded:
-    """`change` is the change to run; empty when there is nothing to do, for `why`."""
+    """`change` is the change to run; empty when there is nothing to do, for `why`, or not yet: `closed`."""
 
     change: str
     why: str = ""
+    closed: bool = False
+
+
+@dataclass(frozen=True)
+class HoursView:
+    """As in `RingView`. `goes_on` is false once nothing boards any more."""
+
+    hours: list[Hours]
+    goes_on: bool
 
 
 @dataclass(frozen=True)

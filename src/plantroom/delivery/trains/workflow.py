@@ -7,7 +7,9 @@ from its name alone, and goes on where it was.
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+import contextlib
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from temporalio import workflow
 
@@ -18,6 +20,64 @@ with workflow.unsafe.imports_passed_through():
     from plantroom.rollout.workflow import AGAIN, change_environment, defer
 
 _LOOK_AGAIN = timedelta(seconds=2)
+_ALWAYS = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+_CALENDAR = timedelta(hours=1)
+"""After which those that may not start yet are asked about once more, should a wake-up have been lost."""
+
+
+class Line:
+    """Environments that wait, in their order, and when each of them may start."""
+
+    def __init__(self, waiting: Sequence[str], hours: Sequence[steps.Hours]) -> None:
+        self._order = {environment: place for place, environment in enumerate(waiting)}
+        self._waiting = list(waiting)
+        self._spans: dict[str, tuple[datetime, datetime] | None] = {}
+        self._again = False
+        self.hours(hours)
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def hours(self, hours: Sequence[steps.Hours]) -> None:
+        """As they are from now on."""
+        self._spans = {}
+        for one in hours:
+            span = (datetime.fromisoformat(one.opens), datetime.fromisoformat(one.closes)) if one.opens else None
+            self._spans.update(dict.fromkeys(one.environments, span))
+
+    def clear(self) -> None:
+        self._waiting.clear()
+
+    def put_back(self, environment: str) -> None:
+        """It came too late, or too early: it may not start after all, and is asked about again soon."""
+        self._waiting.append(environment)
+        self._waiting.sort(key=self._order.__getitem__)
+        self._spans[environment] = None
+        self._again = True
+
+    def take(self, most: int, now: datetime) -> list[str]:
+        """The first ones that may start now."""
+        taken: list[str] = []
+        for environment in self._waiting:
+            if len(taken) >= most:
+                break
+            span = self._spans.get(environment, _ALWAYS)
+            if span is not None and span[0] <= now < span[1]:
+                taken.append(environment)
+        for environment in taken:
+            self._waiting.remove(environment)
+        return taken
+
+    def closed_for(self, now: datetime) -> timedelta | None:
+        """How long to wait before looking again; None when nothing waits."""
+        if not self._waiting:
+            return None
+        again, self._again = self._again, False
+        if again:
+            return _LOOK_AGAIN
+        spans = (self._spans.get(environment) for environment in self._waiting)
+        opens = min((span[0] for span in spans if span is not None and span[0] > now), default=now + _CALENDAR)
+        return min(opens - now, _CALENDAR)
 
 
 @workflow.defn(name=steps.WORKFLOW)
@@ -50,27 +110,53 @@ class ReleaseTrain:
         return workflow.continue_as_new(steps.TrainInput(given.train, given.ring + 1))
 
     async def _roll(self, train: str, ring: steps.RingView) -> str:
-        """Change the ring's environments, some at a time; the reason to stop, if too many failed."""
-        slots = asyncio.Semaphore(ring.concurrency)
+        """Change the ring's environments, some at a time, in order, but for those that may not start yet: these go
+        first once they may. The reason to stop, if too many failed."""
+        line = Line(ring.waiting, ring.hours)
+        under_way: list[asyncio.Task[None]] = []
         failed: list[str] = []
         stop = False
 
         async def one(environment: str) -> None:
             nonlocal stop
-            async with slots:
-                if stop or workflow.info().is_continue_as_new_suggested():
-                    return
-                boarded = await defer(steps.BOARD, steps.TrainStep(train, environment), steps.Boarded)
-                if not boarded.change:
-                    return
-                result = await change_environment(boarded.change)
-                ended = steps.TrainStep(train, environment, result.done, result.why)
-                await defer(steps.ALIGHT, ended, bool)
-                if not result.done:
-                    failed.append(f"{environment}: {result.why}")
-                    stop = ring.failed + len(failed) >= ring.max_unhealthy
+            boarded = await defer(steps.BOARD, steps.TrainStep(train, environment), steps.Boarded)
+            if boarded.closed:
+                line.put_back(environment)
+            if not boarded.change:
+                return
+            result = await change_environment(boarded.change)
+            ended = steps.TrainStep(train, environment, result.done, result.why)
+            await defer(steps.ALIGHT, ended, bool)
+            if not result.done:
+                failed.append(f"{environment}: {result.why}")
+                stop = ring.failed + len(failed) >= ring.max_unhealthy
 
-        await asyncio.gather(*(one(environment) for environment in ring.waiting))
+        def moved() -> bool:
+            return self._woken or any(task.done() for task in under_way)
+
+        while True:
+            for task in [task for task in under_way if task.done()]:
+                under_way.remove(task)
+                await task
+            if stop or workflow.info().is_continue_as_new_suggested():
+                line.clear()
+            free = ring.concurrency - len(under_way)
+            under_way += [asyncio.create_task(one(environment)) for environment in line.take(free, workflow.now())]
+            if not under_way and not line:
+                break
+            # All of what waits is closed, or all places are taken.
+            wait = line.closed_for(workflow.now()) if len(under_way) < ring.concurrency else None
+            with contextlib.suppress(TimeoutError):
+                await workflow.wait_condition(moved, timeout=wait)
+                if not self._woken:
+                    continue
+            now = await defer(steps.HOURS, steps.TrainStep(train, ring.name), steps.HoursView)
+            if now.goes_on:
+                self._woken = False
+                line.hours(now.hours)
+            else:
+                line.clear()
+                await asyncio.gather(*under_way)
         if stop or ring.failed >= ring.max_unhealthy:
             count = ring.failed + len(failed)
             return f"{count} unhealthy in ring {ring.name} (stops at {ring.max_unhealthy}): {'; '.join(failed)}"

@@ -19,6 +19,7 @@ from plantroom.entrypoints.cli import doctor, up
 from plantroom.estate import cli as estate
 from plantroom.kernel.errors import EngineError, PlantroomError
 from plantroom.ledger import cli as ledger
+from plantroom.rollout import cli as rollout
 from plantroom.runtime.settings import Settings
 from plantroom.runtime.terminal import Session, print_error, print_json
 
@@ -83,6 +84,7 @@ app.add_typer(artefacts.app, name="artifact", hidden=True)
 app.add_typer(schema.app, name="schema")
 app.add_typer(trains.app, name="release")
 app.command()(trains.why)
+app.command()(rollout.calendar)
 app.add_typer(ledger.app, name="ledger")
 app.command()(up.up)
 app.command()(up.down)

@@ -28,6 +28,7 @@ from plantroom.estate.errors import EstateError
 from plantroom.estate.loader import load
 from plantroom.kernel.errors import AccessError, EngineError, LedgerError, PlantroomError, PlatformError, RequestError
 from plantroom.ledger import api as ledger_api
+from plantroom.rollout import api as rollout_api
 from plantroom.runtime.http import error_body
 
 log = logging.getLogger("plantroom.api")
@@ -157,6 +158,7 @@ def build(core: Core, estate: Path) -> FastAPI:
     app.include_router(tenancy_api.router(core.tenancy))
     app.include_router(trains_api.router(core.trains))
     app.include_router(schema_api.router(core.schemas))
+    app.include_router(rollout_api.router(core.almanac))
     app.include_router(ledger_api.router(core.ledger))
     return app
 
