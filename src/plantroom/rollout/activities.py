@@ -356,6 +356,8 @@ class Activities:
             # Not an outcome: when its day comes, it has an end of its own.
             raise ApplicationError(f"the change {given.change} is not under way", non_retryable=True)
         done = given.direction == Direction.FORWARD
+        if done and change.state is ChangeState.OPEN:
+            await self._refuse_unfinished(change.target)
         routed = await self._journal.outcome(_key(replace(given, name=""), steps.ROUTE))
         left = tuple(routed.data.get("hosts", ())) if routed is not None else ()
 
@@ -382,6 +384,13 @@ class Activities:
             record=record,
         )
         return steps.StepResult(outcome.done, outcome.why)
+
+    async def _refuse_unfinished(self, target: Target) -> None:
+        """How it is with what runs is for the verdict to say. That it is there at all is seen here, whoever says so."""
+        wanted = {target.instance(one.process, one.slot) for one in target.assignments}
+        there = {one.id for one in await self._platform.workloads.observe() if one.environment == target.environment}
+        if missing := sorted(wanted - there):
+            raise ApplicationError(f"{target.environment} has no {', '.join(missing)}", non_retryable=True)
 
     @activity.defn(name=steps.ENDED)
     async def ended(self, given: steps.StepInput) -> steps.ChangeEnd:

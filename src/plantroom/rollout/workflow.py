@@ -18,13 +18,12 @@ from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
     ChildWorkflowError,
-    TimeoutType,
     WorkflowAlreadyStartedError,
     is_cancelled_exception,
 )
-from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 
 with workflow.unsafe.imports_passed_through():
+    from plantroom.kernel.unsealed import Unsealed
     from plantroom.rollout import steps
     from plantroom.rollout.model import Direction
 
@@ -77,36 +76,76 @@ async def defer(activity: str, given: Any, result: type[T]) -> T:
     """A short step that must not be lost because something did not answer for a while: tried until it is done."""
     while True:
         try:
-            found: T = await workflow.execute_local_activity(
+            found: T | Unsealed = await workflow.execute_local_activity(
                 activity,
                 given,
+                activity_id=_own_id(),
                 result_type=result,
                 start_to_close_timeout=steps.SHORT,
                 schedule_to_close_timeout=steps.PATIENCE,
                 retry_policy=AGAIN,
             )
-            return found
+            if not isinstance(found, Unsealed):
+                return found
         except _FAILED as error:
             if _for_good(error):
                 raise
-            await asyncio.sleep(_LOOK_AGAIN)
+        await asyncio.sleep(_LOOK_AGAIN)
 
 
-async def _patiently(attempt: Callable[[], Awaitable[T]], limit: timedelta) -> T:
+async def ask(activity: str, given: Any, result: type[T], limit: timedelta, silence: timedelta, attempts: int = 0) -> T:
+    """One that may take long: tried until it is done, or `attempts` times. A worker that is silent for so long is taken
+    for dead, and another one does it; that is no attempt."""
+    failed = 0
+    while True:
+        try:
+            found = await _execute(activity, given, result, limit, silence)
+            if not isinstance(found, Unsealed):
+                return found
+        except _FAILED as error:
+            if _for_good(error):
+                raise
+            failed += _tried(_cause(error)) is not None
+            if attempts and failed >= attempts:
+                raise
+        await asyncio.sleep(_LOOK_AGAIN)
+
+
+async def _execute(activity: str, given: Any, result: type[T], limit: timedelta, silence: timedelta) -> T | Unsealed:
+    found: T | Unsealed = await workflow.execute_activity(
+        activity,
+        given,
+        activity_id=_own_id(),
+        result_type=result,
+        start_to_close_timeout=limit,
+        heartbeat_timeout=silence,
+        retry_policy=_ONCE,
+    )
+    return found
+
+
+def _own_id() -> str:
+    """Of one run of an activity, and no other: a seal is good for it alone (`runtime.seal`)."""
+    return str(workflow.uuid4())
+
+
+async def _patiently(attempt: Callable[[], Awaitable[T | Unsealed]]) -> T:
     """What `attempt` brings, tried again until patience runs out; the failure of the last time then.
 
     Only failures of its own use patience up, each by the time that it was really tried for. That no worker is there, or
-    that one ends in the middle, is nobody's failure, however long it lasts. `limit` is the activity's start-to-close.
+    that one ends in the middle, is nobody's failure, however long it lasts; nor is what somebody else says.
     """
     tried, pause = timedelta(), AGAIN.initial_interval
     longest = AGAIN.maximum_interval or pause
     while True:
         try:
-            return await attempt()
+            found = await attempt()
+            if not isinstance(found, Unsealed):
+                return found
         except _FAILED as error:
             if _for_good(error):
                 raise
-            took = _tried(_cause(error), limit)
+            took = _tried(_cause(error))
             if took is not None:
                 tried += took + pause
             if tried >= steps.PATIENCE:
@@ -121,18 +160,25 @@ def _cause(error: BaseException) -> BaseException | None:
 
 def _for_good(error: BaseException) -> bool:
     """Whether trying again would be wrong or in vain."""
-    return is_cancelled_exception(error) or getattr(_cause(error), "non_retryable", False)
+    if is_cancelled_exception(error):
+        # A cancellation that this workflow knows nothing of is somebody's word.
+        return workflow.cancellation_reason() is not None
+    said = _sealed(_cause(error))
+    return said is not None and said[1]
 
 
-def _tried(cause: BaseException | None, limit: timedelta) -> timedelta | None:
-    """How long an activity was tried for before it failed; None when its worker was the matter."""
-    if isinstance(cause, ActivityTimeoutError):
-        # Silence is the worker's. One that beats to the end was held up by what it asked.
-        return limit if cause.type is TimeoutType.START_TO_CLOSE else None
-    if isinstance(cause, ApplicationError) and cause.details:
-        # As the worker measured it.
-        return timedelta(seconds=cause.details[0])
-    return None
+def _tried(cause: BaseException | None) -> timedelta | None:
+    """How long an activity was tried for before it failed; None when its worker was the matter, or somebody else."""
+    said = _sealed(cause)
+    return None if said is None else timedelta(seconds=said[0])
+
+
+def _sealed(cause: BaseException | None) -> tuple[float, bool] | None:
+    """What a worker has said of a failure (`runtime.temporal`)."""
+    if not isinstance(cause, ApplicationError) or len(cause.details) != 2:
+        return None
+    took, final = cause.details
+    return (took, final) if isinstance(took, int | float) and isinstance(final, bool) else None
 
 
 @workflow.defn(name=steps.WORKFLOW)
@@ -159,7 +205,7 @@ class EnvironmentChange:
                 return view.why
             return await self._all(_steps(view), change, direction)
         except _FAILED as error:
-            if is_cancelled_exception(error):
+            if is_cancelled_exception(error) and workflow.cancellation_reason() is not None:
                 raise
             # Tried for as long as patience allows: it is not known what is the matter, so nothing more is done.
             what = error.activity_type if isinstance(error, ActivityError) else steps.RUN
@@ -188,18 +234,18 @@ class EnvironmentChange:
         return without
 
     async def _run(self, given: steps.RunInput) -> steps.RunResult:
-        limit = steps.SHORT * len(given.steps)
-
-        async def attempt() -> Any:
-            return await workflow.execute_local_activity(
+        async def attempt() -> steps.RunResult | Unsealed:
+            found: steps.RunResult | Unsealed = await workflow.execute_local_activity(
                 steps.RUN,
                 given,
+                activity_id=_own_id(),
                 result_type=steps.RunResult,
-                start_to_close_timeout=limit,
+                start_to_close_timeout=steps.SHORT * len(given.steps),
                 retry_policy=_ONCE,
             )
+            return found
 
-        result = await _patiently(attempt, limit)
+        result = await _patiently(attempt)
         return steps.RunResult(result.count, steps.StepResult(result.last.done, result.last.why, result.last.wait))
 
     async def _long(self, step: steps.Step, change: str, direction: Direction, timeout: timedelta) -> steps.StepResult:
@@ -208,18 +254,10 @@ class EnvironmentChange:
 
 
 async def _ordinary(activity: str, given: steps.StepInput, result: type[T], limit: timedelta) -> T:
-    async def attempt() -> T:
-        found: T = await workflow.execute_activity(
-            activity,
-            given,
-            result_type=result,
-            start_to_close_timeout=limit,
-            heartbeat_timeout=steps.HEARTBEAT,
-            retry_policy=_ONCE,
-        )
-        return found
+    async def attempt() -> T | Unsealed:
+        return await _execute(activity, given, result, limit, steps.HEARTBEAT)
 
-    return await _patiently(attempt, limit)
+    return await _patiently(attempt)
 
 
 def _steps(view: steps.ChangeView) -> list[steps.Step]:

@@ -12,6 +12,9 @@ import socket
 from dataclasses import dataclass, replace
 
 import psycopg
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
 from plantroom.kernel.errors import EngineError
 from plantroom.runtime.binaries import temporal_binary
@@ -25,6 +28,9 @@ from plantroom.runtime.temporal import connect
 _DATABASE = "plantroom"
 _TEMPORAL_PATIENCE_S = 60
 """A first start on a busy machine; 3 to 4 s on an idle one."""
+
+_NAMESPACE = "default"
+_NAMESPACE_S = 3
 
 _OWN_PATIENCE_S = 10
 """For a Temporal of one's own that starts together with Plantroom."""
@@ -47,6 +53,7 @@ class Engines:
         self._directory = settings.home / "engines"
         self._cluster = Cluster(self._directory / "postgres", settings.run, "control")
         self._temporal = Daemon("temporal", self._directory / "temporal")
+        self._asked: Client | None = None
 
     async def start(self) -> Settings:
         """Start or adopt what is not given; returns the settings with every address filled in. Raises EngineError."""
@@ -82,10 +89,27 @@ class Engines:
         if self._given.database_url is None and not self._cluster.alive():
             await asyncio.to_thread(self._start_postgres)
             revived.append("postgres")
-        if self._given.temporal_address is None and not self._temporal.alive():
+        if self._given.temporal_address is None and not await self._temporal_serves():
             await self._start_temporal(self._ports()["temporal"])
             revived.append("temporal")
         return revived
+
+    async def _temporal_serves(self) -> bool:
+        """Whether it runs and still has its namespace, which whoever speaks to it can delete; it makes a new one when
+        it starts. What does not answer may be busy."""
+        if not self._temporal.alive():
+            self._asked = None
+            return False
+        try:
+            async with asyncio.timeout(_NAMESPACE_S):
+                if self._asked is None:
+                    self._asked = await Client.connect(f"127.0.0.1:{self._ports()['temporal']}")
+                await self._asked.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=_NAMESPACE))
+        except RPCError as error:
+            return error.status is not RPCStatusCode.NOT_FOUND
+        except (TimeoutError, RuntimeError):
+            self._asked = None
+        return True
 
     async def stop(self) -> None:
         await asyncio.to_thread(self._temporal.stop, 10)
@@ -120,7 +144,8 @@ class Engines:
         return self._cluster.url(self._cluster.superuser, _DATABASE)
 
     async def _start_temporal(self, port: int) -> None:
-        if not self._temporal.alive():
+        if not await self._temporal_serves():
+            await asyncio.to_thread(self._temporal.stop, 10)
             state = self._directory / "temporal"
             state.mkdir(parents=True, exist_ok=True)
             command = [

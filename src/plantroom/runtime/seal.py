@@ -1,8 +1,12 @@
 """Everything that travels through Temporal is sealed with a key that Temporal does not have.
 
 The embedded Temporal asks nobody who he is, and a cluster is often shared. With sealed payloads (AES-256-GCM), who can
-speak to it can neither read what Plantroom says there nor say anything that Plantroom's workers would take: an input, a
-result or an activity that is not sealed with this key fails to open, and nothing is done.
+speak to it can neither read what Plantroom says there nor say anything that Plantroom's workers would take. A seal is
+good in one place: for one workflow by its id, and of an activity for one run of it by its own. So what was overheard
+cannot be said again elsewhere.
+
+What does not open is not an error here, or one word of a stranger would hold up for good whatever it was sent to. It
+comes out as `UNSEALED`, for whoever asked to pass over.
 """
 
 from __future__ import annotations
@@ -12,30 +16,46 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from temporalio.api.common.v1 import Payload
-from temporalio.converter import DataConverter, PayloadCodec
+from temporalio.converter import (
+    ActivitySerializationContext,
+    CompositePayloadConverter,
+    DataConverter,
+    DefaultPayloadConverter,
+    EncodingPayloadConverter,
+    PayloadCodec,
+    SerializationContext,
+    WithSerializationContext,
+    WorkflowSerializationContext,
+)
 
-from plantroom.kernel.errors import AccessError
+from plantroom.kernel.unsealed import UNSEALED
 
 _ENCODING = b"binary/plantroom-sealed"
+_UNSEALED = b"binary/plantroom-unsealed"
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
 
 
-class Seal(PayloadCodec):
-    """Raises AccessError PR603 for what was not sealed with this key."""
-
-    def __init__(self, key: bytes) -> None:
+class Seal(PayloadCodec, WithSerializationContext):
+    def __init__(self, key: bytes, place: bytes = _ENCODING) -> None:
+        """`place` is where it is good: authenticated with what is sealed, and not sent along."""
+        self._key = key
+        self._place = place
         self._cipher = AESGCM(key)
+
+    def with_context(self, context: SerializationContext) -> Seal:
+        return Seal(self._key, _place(context))
 
     async def encode(self, payloads: Iterable[Payload]) -> list[Payload]:
         sealed = []
         for payload in payloads:
             nonce = os.urandom(_NONCE_BYTES)
-            data = nonce + self._cipher.encrypt(nonce, payload.SerializeToString(), _ENCODING)
+            data = nonce + self._cipher.encrypt(nonce, payload.SerializeToString(), self._place)
             sealed.append(Payload(metadata={"encoding": _ENCODING}, data=data))
         return sealed
 
@@ -43,13 +63,42 @@ class Seal(PayloadCodec):
         return [self._open(payload) for payload in payloads]
 
     def _open(self, payload: Payload) -> Payload:
-        if payload.metadata.get("encoding") != _ENCODING:
-            raise AccessError("PR603", "a message through Temporal", value="is not sealed: somebody else sent it")
-        try:
-            data = self._cipher.decrypt(payload.data[:_NONCE_BYTES], payload.data[_NONCE_BYTES:], _ENCODING)
-        except InvalidTag as error:
-            raise AccessError("PR603", "a message through Temporal", value="is sealed with another key") from error
-        return Payload.FromString(data)
+        if payload.metadata.get("encoding") == _ENCODING and len(payload.data) > _NONCE_BYTES:
+            try:
+                data = self._cipher.decrypt(payload.data[:_NONCE_BYTES], payload.data[_NONCE_BYTES:], self._place)
+            except InvalidTag:
+                pass
+            else:
+                return Payload.FromString(data)
+        return Payload(metadata={"encoding": _UNSEALED})
+
+
+def _place(context: SerializationContext) -> bytes:
+    """An activity has an id of its own, which no other run of it has; workflows give it."""
+    if isinstance(context, ActivitySerializationContext):
+        parts = ("activity", context.workflow_id, context.activity_type, context.activity_id)
+    elif isinstance(context, WorkflowSerializationContext):
+        parts = ("workflow", context.workflow_id, "", "")
+    else:
+        return _ENCODING
+    return b"\0".join((_ENCODING, *((part or "").encode() for part in parts)))
+
+
+class _UnsealedConverter(EncodingPayloadConverter):
+    @property
+    def encoding(self) -> str:
+        return _UNSEALED.decode()
+
+    def to_payload(self, _value: Any) -> Payload | None:
+        return None
+
+    def from_payload(self, _payload: Payload, _type_hint: type | None = None) -> Any:
+        return UNSEALED
+
+
+class _Converter(CompositePayloadConverter):
+    def __init__(self) -> None:
+        super().__init__(_UnsealedConverter(), *DefaultPayloadConverter.default_encoding_payload_converters)
 
 
 def converter(key_file: Path) -> DataConverter:
@@ -67,4 +116,4 @@ def converter(key_file: Path) -> DataConverter:
         except FileExistsError:
             pass
         temporary.unlink()
-    return replace(DataConverter.default, payload_codec=Seal(key_file.read_bytes()))
+    return replace(DataConverter.default, payload_converter_class=_Converter, payload_codec=Seal(key_file.read_bytes()))

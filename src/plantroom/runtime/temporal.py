@@ -13,12 +13,21 @@ from typing import Any
 from temporalio import activity
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor, Worker
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ExecuteActivityInput,
+    ExecuteWorkflowInput,
+    Interceptor,
+    Worker,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+)
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from plantroom.kernel.errors import EngineError
+from plantroom.kernel.errors import AccessError, EngineError
+from plantroom.kernel.unsealed import UNSEALED
 from plantroom.runtime.seal import converter
 
 TASK_QUEUE = "plantroom"
@@ -30,6 +39,9 @@ that a night goes on soon after its worker was killed. A worker that is only slo
 _STICKY_TIMEOUT = timedelta(seconds=1)
 """How long a workflow waits for the worker that remembers it to take the next task, before any may; a tenth of
 Temporal's default, for the same reason. One that remembers nothing reads the history again, which is short."""
+
+_OWN_SHARE = 0.95
+"""Of the time that an activity may take, after which it ends itself, and says so."""
 
 _BEAT_S = 1
 """Seconds between two heartbeats: a third of the silence after which a worker is taken for dead."""
@@ -133,24 +145,46 @@ async def beating() -> AsyncIterator[None]:
         task.cancel()
 
 
-class _Measured(ActivityInboundInterceptor):
+class _Guarded(ActivityInboundInterceptor):
+    """What a failure says of itself is sealed, as its details: for how many seconds the activity was tried, and whether
+    to try again would be wrong. A workflow cannot know the one, since on its own clock time in which no worker is there
+    goes on as well; and it takes nobody else's word for either."""
+
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         begun = time.monotonic()
+        if any(one is UNSEALED for one in input.args):
+            raise AccessError("PR603", "a message through Temporal", value="is not sealed for here: somebody sent it")
+        limit = activity.info().start_to_close_timeout
         try:
-            return await super().execute_activity(input)
-        except FailureError:
+            # Temporal's own bound is for an activity that is silent; anybody can be that in its place.
+            async with asyncio.timeout(None if limit is None else limit.total_seconds() * _OWN_SHARE):
+                return await super().execute_activity(input)
+        except asyncio.CancelledError:
             raise
         except Exception as error:
             took = time.monotonic() - begun
-            raise ApplicationError(str(error), took, type=type(error).__name__) from error
+            final = isinstance(error, ApplicationError) and error.non_retryable
+            text = str(error) or f"did not end within {limit}"
+            raise ApplicationError(text, took, final, type=type(error).__name__, non_retryable=final) from error
 
 
-class _Measuring(Interceptor):
-    """Every failure of an activity says as its first detail for how many seconds it was tried. A workflow cannot know:
-    on its own clock, time in which no worker is there goes on as well."""
+class _Heard(WorkflowInboundInterceptor):
+    async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
+        if any(one is UNSEALED for one in input.args):
+            raise ApplicationError(
+                "PR603 a message through Temporal: is not sealed for here: somebody sent it", non_retryable=True
+            )
+        return await super().execute_workflow(input)
 
+
+class _Guard(Interceptor):
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
-        return _Measured(next)
+        return _Guarded(next)
+
+    def workflow_interceptor_class(
+        self, _input: WorkflowInterceptorClassInput
+    ) -> type[WorkflowInboundInterceptor] | None:
+        return _Heard
 
 
 def worker(
@@ -163,7 +197,7 @@ def worker(
         workflows=workflows,
         activities=activities,
         workflow_runner=sandbox(),
-        interceptors=[_Measuring()],
+        interceptors=[_Guard()],
         max_cached_workflows=cached,
         sticky_queue_schedule_to_start_timeout=_STICKY_TIMEOUT,
         max_concurrent_activities=100,

@@ -6,12 +6,12 @@ import asyncio
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from plantroom.delivery.tenancy import steps
-    from plantroom.rollout.workflow import change_environment, defer
+    from plantroom.rollout.workflow import ask, change_environment, defer
 
 _SILENCE = timedelta(seconds=10)
 """A worker that is silent for this long while it observes is taken for dead, and another looks. Longer than what a
@@ -22,13 +22,7 @@ large estate keeps the worker from anything else."""
 class Observe:
     @workflow.run
     async def run(self, observation: str) -> bool:
-        await workflow.execute_activity(
-            steps.OBSERVE,
-            observation,
-            start_to_close_timeout=timedelta(minutes=5),
-            heartbeat_timeout=_SILENCE,
-            retry_policy=RetryPolicy(maximum_attempts=3),
-        )
+        await ask(steps.OBSERVE, observation, object, timedelta(minutes=5), _SILENCE, attempts=3)
         return True
 
 

@@ -62,9 +62,13 @@ class Activities:
         train = await self._train(given.train)
         if train.state is TrainState.GOING_BACK:
             # Its history was lost on the way; a verdict is not taken twice.
-            return steps.RingView(False, False, back=train.why)
+            return steps.RingView(False, False, back=train.why or "it was turned back")
         if train.abort_by or train.state.ended:
-            return steps.RingView(False, bool(train.abort_by))
+            async with self._database.reading() as connection:
+                targets = await store.targets(connection, train.name)
+            # Boarded, and not through: with the history that knew of it, its end may have been lost.
+            begun = [one.environment for one in targets if one.state is TargetState.CHANGING]
+            return steps.RingView(False, bool(train.abort_by), waiting=begun, concurrency=max(1, len(begun)))
         ahead = [one.name for one in train.rings[: given.ring] if one.name not in train.passed]
         if ahead:
             raise ApplicationError(f"ring {ahead[0]} has not passed yet", non_retryable=True)
@@ -112,10 +116,11 @@ class Activities:
             there = await rollout_store.targets(connection)
             targets = [there[name][0] for name in waiting if name in there]
             found = await hours.openings(connection, policy.subject(train.name), policy.WORK, targets, now)
-        spans: dict[tuple[str, str], list[str]] = {}
+        spans: dict[tuple[float | None, float], list[str]] = {}
         for name, one in found.items():
-            span = ("", "") if one.span is None else (one.span.start.isoformat(), one.span.end.isoformat())
-            spans.setdefault(span, []).append(name)
+            opens = None if one.span is None else max(0.0, (one.span.start - now).total_seconds())
+            closes = 0.0 if one.span is None else (one.span.end - now).total_seconds()
+            spans.setdefault((opens, closes), []).append(name)
         return [steps.Hours(names, *span) for span, names in spans.items()]
 
     @activity.defn(name=steps.BOARD)
@@ -222,6 +227,8 @@ class Activities:
     async def turn(self, given: steps.TrainStep) -> steps.Turned:
         """Turn back: from now on nothing boards, and what has the release is to be taken back."""
         train = await self._train(given.train)
+        if not given.why or train.state.ended:
+            raise ApplicationError(f"train {train.name} has no reason to go back", non_retryable=True)
 
         async def record(connection: AsyncConnection, outcome: StepOutcome) -> None:
             await store.set_state(connection, train.name, TrainState.GOING_BACK, why=given.why)
@@ -289,6 +296,10 @@ class Activities:
     async def end(self, given: steps.TrainStep) -> bool:
         """The train's last word, and a checkpoint of the ledger that vouches for its whole story."""
         train = await self._train(given.train)
+        async with self._database.reading() as connection:
+            targets = await store.targets(connection, train.name)
+        if begun := [one.environment for one in targets if one.state in (TargetState.CHANGING, TargetState.GOING_BACK)]:
+            raise PlatformError("PR403", f"train {train.name}", value=f"is still changing {', '.join(begun)}")
         state = TrainState(given.name)
         why = given.why or (f"aborted by {train.abort_by}" if state is TrainState.ABORTED else "")
 

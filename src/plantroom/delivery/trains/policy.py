@@ -102,7 +102,8 @@ def soaking(train: Train, targets: Sequence[TrainTarget]) -> datetime | None:
 
 def waits(train: Train, targets: Sequence[TrainTarget], closed: Container[str]) -> bool:
     """Whether all that the train's ring still has to change may not start yet."""
-    here = [one for one in targets if one.ring == train.ring]
+    ring = train.ring or train.rings[0].name
+    here = [one for one in targets if one.ring == ring]
     waiting = [one for one in here if one.state is TargetState.WAITING]
     changing = any(one.state is TargetState.CHANGING for one in here)
     return bool(waiting) and not changing and all(one.environment in closed for one in waiting)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 WORKFLOW = "ReleaseTrain"
 ABORT = "abort"
-"""The signal that wakes a train up to see what a person has done meanwhile: aborted it, changed a calendar, let it start
-outside of one. By itself it does nothing."""
+"""The signal that wakes a train up to see what a person has done meanwhile: aborted it, changed a calendar, let it
+start outside of one. By itself it does nothing."""
 
 RING = "train.ring"
 HOURS = "train.hours"
@@ -29,11 +29,12 @@ class TrainInput:
 
 @dataclass(frozen=True)
 class Hours:
-    """When changes of these environments may start: from `opens` to `closes`, in ISO 8601; "" when never."""
+    """When changes of these environments may start, in seconds from now: a workflow's clock is Temporal's, and may be
+    another one. `opens_s` None: never."""
 
     environments: list[str]
-    opens: str
-    closes: str
+    opens_s: float | None
+    closes_s: float
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,12 @@ with workflow.unsafe.imports_passed_through():
     from plantroom.delivery.trains import steps
     from plantroom.delivery.trains.model import TrainState
     from plantroom.rollout import steps as rollout
-    from plantroom.rollout.workflow import AGAIN, change_environment, defer
+    from plantroom.rollout.workflow import ask, change_environment, defer
 
 _LOOK_AGAIN = timedelta(seconds=2)
+_JUDGING = timedelta(seconds=60)
 _ALWAYS = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
-_CALENDAR = timedelta(hours=1)
+_CALENDAR = timedelta(hours=6)
 """After which those that may not start yet are asked about once more, should a wake-up have been lost."""
 
 
@@ -33,16 +34,18 @@ class Line:
         self._waiting = list(waiting)
         self._spans: dict[str, tuple[datetime, datetime] | None] = {}
         self._again = False
-        self.hours(hours)
+        self.hours(hours, workflow.now())
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def hours(self, hours: Sequence[steps.Hours]) -> None:
+    def hours(self, hours: Sequence[steps.Hours], now: datetime) -> None:
         """As they are from now on."""
         self._spans = {}
         for one in hours:
-            span = (datetime.fromisoformat(one.opens), datetime.fromisoformat(one.closes)) if one.opens else None
+            span = None
+            if one.opens_s is not None:
+                span = (now + timedelta(seconds=one.opens_s), now + timedelta(seconds=one.closes_s))
             self._spans.update(dict.fromkeys(one.environments, span))
 
     def clear(self) -> None:
@@ -94,6 +97,8 @@ class ReleaseTrain:
         ring = await defer(steps.RING, given, steps.RingView)
         if ring.back:
             return await self._take_back(given.train, ring.back)
+        if not ring.there and ring.waiting:
+            await self._roll(given.train, ring)
         if ring.aborted:
             return await self._end(given.train, TrainState.ABORTED, "")
         if not ring.there:
@@ -153,7 +158,7 @@ class ReleaseTrain:
             now = await defer(steps.HOURS, steps.TrainStep(train, ring.name), steps.HoursView)
             if now.goes_on:
                 self._woken = False
-                line.hours(now.hours)
+                line.hours(now.hours, workflow.now())
             else:
                 line.clear()
                 await asyncio.gather(*under_way)
@@ -170,13 +175,8 @@ class ReleaseTrain:
                 return ""
         deadline = workflow.now() + timedelta(seconds=ring.unknown_deadline_s)
         while True:
-            judged: steps.Judged = await workflow.execute_activity(
-                steps.JUDGE,
-                steps.TrainStep(train, ring.name),
-                result_type=steps.Judged,
-                start_to_close_timeout=timedelta(seconds=60),
-                heartbeat_timeout=rollout.HEARTBEAT,
-                retry_policy=AGAIN,
+            judged = await ask(
+                steps.JUDGE, steps.TrainStep(train, ring.name), steps.Judged, _JUDGING, rollout.HEARTBEAT
             )
             if judged.verdict in ("allowed", "aborted"):
                 return ""

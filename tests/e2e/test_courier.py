@@ -1,0 +1,238 @@
+"""A stranger who speaks to Temporal, and knows no more than its port: whatever he says of a night, it ends right."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from temporalio import workflow
+from temporalio.api.common.v1 import Payload, Payloads
+from temporalio.api.failure.v1 import ApplicationFailureInfo, CanceledFailureInfo, Failure
+from temporalio.api.operatorservice.v1 import DeleteNamespaceRequest
+from temporalio.api.workflowservice.v1 import (
+    RespondActivityTaskCompletedByIdRequest,
+    RespondActivityTaskFailedByIdRequest,
+)
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.common import RawValue, RetryPolicy
+from temporalio.service import RPCError
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from tests.house import House, tiny_estate
+
+from plantroom.delivery.trains import steps as trains
+from plantroom.rollout import steps as rollout
+from plantroom.runtime.temporal import TASK_QUEUE
+
+CLIENTS = {"alder": "pilot", "birch": "general", "cedar": "general"}
+NAMESPACE = "default"
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    made = House()
+    try:
+        estate = tiny_estate(CLIENTS)
+        estate["rings"] = [{"name": ring, "concurrency": 1, "soak": "1s"} for ring in ("pilot", "general")]
+        made.declare(estate)
+        made.build("1.0", "2.0", "3.0")
+        made.up()
+        made.apply()
+        yield made
+    finally:
+        made.end()
+
+
+async def stranger(house: House) -> Client:
+    return await Client.connect(house.settings().temporal_address or "")
+
+
+def night(house: House, version: str, name: str, doing: Callable[[House], Coroutine[Any, Any, Any]]) -> Any:
+    """A night during which a stranger does something; what he says of it."""
+    house.run("release", "start", version, "--train", name, "--no-follow")
+    told = asyncio.run(doing(house))
+    house.wait("the end", lambda: house.train(name)["over"], 200)
+    assert house.train(name)["state"] == "done", house.train(name)
+    assert set(house.releases().values()) == {version}
+    assert house.changed() == []
+    assert house.rows("SELECT * FROM drain_lease") == []
+    assert house.rows("SELECT * FROM change WHERE state = 'open'") == []
+    return told
+
+
+async def pending(client: Client) -> AsyncIterator[tuple[WorkflowHandle[Any, Any], Any]]:
+    """Activities that are under way now, in changes and in trains."""
+    async for one in client.list_workflows("ExecutionStatus = 'Running'"):
+        handle = client.get_workflow_handle(one.id)
+        try:
+            described = await handle.describe()
+        except RPCError:
+            continue
+        for activity in described.raw_description.pending_activities:
+            yield handle, activity
+
+
+async def says_no(house: House) -> list[str]:
+    """Four times that an activity has failed, in words that Temporal takes for final, or for a cancellation."""
+    client = await stranger(house)
+    failures = (
+        Failure(message="a stranger says no", application_failure_info=ApplicationFailureInfo(non_retryable=True)),
+        Failure(message="a stranger calls it off", canceled_failure_info=CanceledFailureInfo()),
+        Failure(
+            message="a stranger gives details",
+            application_failure_info=ApplicationFailureInfo(
+                non_retryable=True,
+                details=Payloads(payloads=[Payload(metadata={"encoding": b"json/plain"}, data=b"400")] * 2),
+            ),
+        ),
+    )
+    struck: list[str] = []
+    async with asyncio.timeout(60):
+        while len(struck) < 4:
+            async for handle, activity in pending(client):
+                asked = RespondActivityTaskFailedByIdRequest(
+                    namespace=NAMESPACE,
+                    workflow_id=handle.id,
+                    activity_id=activity.activity_id,
+                    failure=failures[len(struck) % 3],
+                )
+                try:
+                    await client.workflow_service.respond_activity_task_failed_by_id(asked)
+                except RPCError:
+                    continue
+                struck.append(activity.activity_type.name)
+    return struck
+
+
+async def answers(house: House) -> list[str]:
+    """Three times in the place of a worker: with words of his own, and with what he has overheard."""
+    client = await stranger(house)
+    overheard = await anything(client, rollout.PREPARE)
+    struck: list[str] = []
+    async with asyncio.timeout(60):
+        while len(struck) < 3:
+            async for handle, activity in pending(client):
+                plain = Payload(metadata={"encoding": b"json/plain"}, data=b'{"done": true}')
+                payload = plain if len(struck) == 1 else overheard[1]
+                asked = RespondActivityTaskCompletedByIdRequest(
+                    namespace=NAMESPACE,
+                    workflow_id=handle.id,
+                    activity_id=activity.activity_id,
+                    result=Payloads(payloads=[payload]),
+                )
+                try:
+                    await client.workflow_service.respond_activity_task_completed_by_id(asked)
+                except RPCError:
+                    continue
+                struck.append(activity.activity_type.name)
+    return struck
+
+
+async def anything(client: Client, kind: str) -> tuple[Payload, Payload]:
+    """What went into an activity of this kind, and what came out of it, as the history has them."""
+    async for one in client.list_workflows():
+        history = await client.get_workflow_handle(one.id, run_id=one.run_id).fetch_history()
+        scheduled = {
+            event.event_id: event.activity_task_scheduled_event_attributes
+            for event in history.events
+            if event.activity_task_scheduled_event_attributes.activity_type.name == kind
+        }
+        for event in history.events:
+            ended = event.activity_task_completed_event_attributes
+            if ended.scheduled_event_id in scheduled:
+                return scheduled[ended.scheduled_event_id].input.payloads[0], ended.result.payloads[0]
+    raise AssertionError(f"no {kind} was ever run")
+
+
+@workflow.defn(name="Replayed", sandboxed=False)
+class Replayed:
+    """A workflow of his own, that has Plantroom's worker do a step with words which he has overheard."""
+
+    @workflow.run
+    async def run(self, verb: str, id: str) -> str:
+        await workflow.execute_activity(
+            verb,
+            RawValue(Replayed.overheard),
+            task_queue=TASK_QUEUE,
+            activity_id=id,
+            result_type=RawValue,
+            start_to_close_timeout=timedelta(seconds=30),
+            retry_policy=RetryPolicy(maximum_attempts=1),
+        )
+        return "done"
+
+    overheard = Payload()
+
+
+VERBS = (trains.TURN, trains.JUDGE, trains.ALIGHT, trains.END, rollout.FINISH, rollout.PREPARE, rollout.ENDED)
+
+
+async def repeats(house: House) -> list[str]:
+    """Each step with what was said to others; how it ended."""
+    client = await stranger(house)
+    found = []
+    async with Worker(client, task_queue="stranger", workflows=[Replayed], workflow_runner=UnsandboxedWorkflowRunner()):
+        for kind in (rollout.PREPARE, trains.JUDGE):
+            Replayed.overheard, _ = await anything(client, kind)
+            for verb in VERBS:
+                try:
+                    name = f"stranger-{kind}-{verb}"
+                    await client.execute_workflow(Replayed.run, args=[verb, "1"], id=name, task_queue="stranger")
+                    found.append("taken")
+                except WorkflowFailureError as error:
+                    cause: BaseException = error
+                    while cause.__cause__ is not None:
+                        cause = cause.__cause__
+                    found.append(str(cause))
+    return found
+
+
+def test_what_a_stranger_says_of_steps_is_passed_over(house: House) -> None:
+    struck = night(house, "2.0", "no", says_no)
+    assert rollout.PREPARE in struck
+    assert len(night(house, "3.0", "yes", answers)) == 3
+
+
+def test_what_was_overheard_is_good_for_nothing_else(house: House) -> None:
+    told = night(house, "2.0", "again", repeats)
+    assert len(told) == 2 * len(VERBS)
+    assert [one for one in told if "PR603" not in one] == []
+
+
+async def deletes(house: House) -> None:
+    """Everything that Temporal has, in the middle of a change."""
+    client = await stranger(house)
+    async with asyncio.timeout(60):
+        while not [one async for one in client.list_workflows("ExecutionStatus = 'Running'")]:
+            pass
+    await asyncio.sleep(0.7)
+    await client.operator_service.delete_namespace(DeleteNamespaceRequest(namespace=NAMESPACE))
+
+
+def test_a_night_whose_history_is_deleted_ends_right(house: House) -> None:
+    before = house.pid("temporal")
+    night(house, "3.0", "gone", deletes)
+    assert house.pid("temporal") != before
+    assert "restarted temporal" in (house.home / "up.log").read_text()
+
+
+def test_an_abort_of_a_train_whose_workflow_was_ended_leaves_nothing_half_done(house: House) -> None:
+    house.run("release", "start", "2.0", "--train", "cut", "--no-follow")
+
+    def changing() -> bool:
+        return bool(house.rows("SELECT 1 FROM train_target WHERE train = 'cut' AND state = 'changing'"))
+
+    async def terminate() -> None:
+        await (await stranger(house)).get_workflow_handle("train-cut").terminate("by a stranger")
+
+    house.wait("one to change", changing, 60)
+    asyncio.run(terminate())
+    house.run("release", "abort", "cut")
+    house.wait("the end", lambda: house.train("cut")["over"], 120)
+    assert house.train("cut")["state"] == "aborted"
+    assert {one["state"] for one in house.train("cut")["targets"]} <= {"done", "failed", "waiting"}
+    assert house.rows("SELECT * FROM change WHERE state = 'open'") == []
+    assert house.rows("SELECT * FROM drain_lease") == []
+    assert house.changed() == []
