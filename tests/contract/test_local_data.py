@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import psycopg
@@ -273,3 +274,43 @@ async def test_of_a_client_that_goes_nothing_is_left(tmp_path: Path) -> None:
     await files.remove("alder/uat")
     await files.create("alder/uat")
     assert await files.observe() == ["alder/uat"]
+
+
+async def test_what_a_script_waits_for_all_of_its_locks_together_is_bounded(local: LocalPlatform) -> None:
+    """It holds the first while it waits for the second, and a writer waits for both."""
+    name = environment()
+    await local.databases.create(database(name))
+    make = "CREATE TABLE one (id int); INSERT INTO one VALUES (1); CREATE TABLE two (id int)"
+    await local.databases.apply(database(name), script("1.0", make), Limits(1000))
+    limit_s = 1.0
+
+    def holds(table: str, seconds: float) -> None:
+        with psycopg.connect(_address(local, name)) as connection:
+            connection.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE".encode())
+            time.sleep(seconds)
+
+    def writes() -> float:
+        begun = time.monotonic()
+        with psycopg.connect(_address(local, name), autocommit=True) as connection:
+            connection.execute("UPDATE one SET id = 2")
+        return time.monotonic() - begun
+
+    both = "ALTER TABLE one ADD a int; ALTER TABLE two ADD a int"
+    blocking = [asyncio.to_thread(holds, "one", 0.8 * limit_s), asyncio.to_thread(holds, "two", 1.7 * limit_s)]
+    held = [asyncio.create_task(one) for one in blocking]
+    await asyncio.sleep(0.1)
+    applied = asyncio.create_task(local.databases.apply(database(name), script("1.1", both), Limits(1000)))
+    await asyncio.sleep(0.2)
+    waited = await asyncio.to_thread(writes)
+    with pytest.raises(PlatformError, match=r"PR403 .*waited too long for a lock"):
+        await applied
+    assert 0.5 * limit_s < waited < limit_s + 0.1
+    await asyncio.gather(*held)
+    assert await local.databases.apply(database(name), script("1.1", both), Limits(1000))
+
+
+async def test_a_script_that_works_for_longer_than_it_may_wait_is_not_cut_off(local: LocalPlatform) -> None:
+    name = environment()
+    await local.databases.create(database(name))
+    works = "CREATE TABLE one (id int); SELECT pg_sleep(0.9); ALTER TABLE one ADD a int; SELECT pg_sleep(0.3)"
+    assert await local.databases.apply(database(name), script("1.0", works), Limits(300))

@@ -77,7 +77,7 @@ def test_a_safer_form_is_told_of_and_printed_when_it_is_asked_for(home: Path) ->
     names = (str(home / "old.sql"), str(home / "new.sql"))
     plain, safer, both = run(home, *names), run(home, *names, "--safer"), run(home, *names, "--safer", "--json")
     assert "CONCURRENTLY" not in plain.stdout
-    assert "0 of its statements stop others for long, 1 of these; 2 transactions in place of 1" in plain.stderr
+    assert "0 of its statements stop others for long, 2 of these; 2 transactions in place of 1" in plain.stderr
     assert "CREATE INDEX CONCURRENTLY orders_customer" in safer.stdout
     assert "blocks writes" not in safer.stderr
     found = json.loads(both.stdout)
@@ -415,3 +415,48 @@ def test_a_rename_on_the_line_of_create_belongs_to_nothing(home: Path) -> None:
     (home / "old.sql").write_text("CREATE TABLE c (id int, a text);")
     ended = run(home, str(home / "old.sql"), str(home / "new.sql"), "--json")
     assert json.loads(ended.stdout)["error"]["code"] == "PR006"
+
+
+def test_a_table_moves_into_a_schema_that_the_same_release_makes(home: Path) -> None:
+    new = (
+        "CREATE SCHEMA app;\n-- plantroom: renamed from public.customer\nCREATE TABLE app.client (id int PRIMARY KEY);"
+    )
+    found = diff(home, "CREATE TABLE public.customer (id int PRIMARY KEY);", new)
+    assert found["status"] == "proven"
+    assert found["proof"]["lost"] == []
+    assert "DROP TABLE" not in found["script"]
+    assert "CREATE SCHEMA app" in found["statements"]
+
+
+def test_a_materialised_view_is_made_with_its_rows(home: Path) -> None:
+    view = "CREATE MATERIALIZED VIEW mv AS SELECT a FROM t;"
+    found = diff(home, f"CREATE TABLE t (a int, b text);{view}", f"CREATE TABLE t (a bigint, b text);{view}")
+    assert found["status"] == "proven"
+    assert "CREATE MATERIALIZED VIEW" in found["script"]
+    assert "NO DATA" not in found["script"]
+    found = diff(home, "CREATE TABLE t (a int);", f"CREATE TABLE t (a int);{view}CREATE INDEX ON mv (a);")
+    assert "NO DATA" not in found["script"]
+
+
+def test_the_one_who_runs_the_script_is_named_in_no_other_way(home: Path) -> None:
+    table = "CREATE TABLE t (a int); ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE ROLE app;"
+    policy = "CREATE POLICY p ON t TO app, CURRENT_USER USING (true);"
+    for old, new in ((table, table + policy), (table + policy, table)):
+        assert "plantroom" not in diff(home, old, new)["script"]
+    server = "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w;"
+    mapping = "CREATE USER MAPPING FOR CURRENT_USER SERVER s;"
+    for old, new in ((server, server + mapping), (server + mapping, server)):
+        found = diff(home, old, new)
+        assert found["status"] == "proven"
+        assert "plantroom" not in found["script"]
+
+
+def test_a_lock_is_held_until_its_transaction_ends(home: Path) -> None:
+    old = "CREATE TABLE a (n int); CREATE TABLE b (n int);"
+    found = diff(home, old, "CREATE TABLE a (n int, m int); CREATE TABLE b (n bigint);")
+    on_a = [one for one in found["hazards"] if one["subject"] == "public.a" and one["class"] == "blocks reads"]
+    assert [(one["brief"], one["detail"]) for one in on_a] == [
+        (False, "AccessExclusiveLock until statement 2 is through")
+    ]
+    found = diff(home, old, "CREATE TABLE a (n int, m int); CREATE TABLE b (n int, m int);")
+    assert {one["brief"] for one in found["hazards"] if one["class"] == "blocks reads"} == {True}

@@ -40,6 +40,8 @@ _CLEARED = {
 }
 _INHERITS = re.compile(r"\nINHERITS \((.*?)\)", re.DOTALL)
 _TABLE = re.compile(r'CREATE (?:UNLOGGED )?TABLE ((?:"(?:[^"]|"")+"|[^\s"().]+)(?:\.(?:"(?:[^"]|"")+"|[^\s"().]+))?)')
+_MATERIALIZED = re.compile(r"CREATE\s+MATERIALIZED\s+VIEW\b", re.IGNORECASE)
+_NO_DATA = re.compile(r"\s+WITH\s+NO\s+DATA\s*$", re.IGNORECASE)
 _INVALID = """
     SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_index i
     JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -182,7 +184,16 @@ def _reach(
         if dumps.same(end, wanted) or dumps.same(end, before):
             break
         before = end
-    return ran + _sequences(ground), end
+    return [_filled(one) for one in ran] + _sequences(ground), end
+
+
+def _filled(one: Statement) -> Statement:
+    """A materialised view is made with its rows. A dump says that it has none, for they come later there; without them
+    nobody can read it."""
+    body = bare(one.sql)
+    if not _MATERIALIZED.match(body):
+        return one
+    return replace(one, sql=_NO_DATA.sub("", one.sql))
 
 
 def _sequences(ground: Ground) -> list[Statement]:

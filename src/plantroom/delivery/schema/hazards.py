@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 
 from plantroom.delivery.schema import breaking, seeds, unseen, wording
 from plantroom.delivery.schema.ground import Connection, Ground, Session
-from plantroom.delivery.schema.model import Hazard, HazardClass, Kept, Statement
+from plantroom.delivery.schema.model import Hazard, HazardClass, Kept, Script, Statement
 from plantroom.delivery.schema.statements import bare
 
 MEASURE = "measure"
@@ -40,6 +40,8 @@ _HELD = """
     SELECT relation::bigint, mode FROM pg_catalog.pg_locks
     WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation' AND granted AND relation IS NOT NULL
 """
+_MOMENT = "for a moment"
+_UNTIL = "until statement {} is through"
 _WHOLE = "no statement takes it by itself, but all of them do"
 _KEPT = "what it takes is in a backup only"
 _VALUE = re.compile(r"ALTER\s+TYPE\b.*\bADD\s+VALUE\b", re.IGNORECASE | re.DOTALL)
@@ -125,6 +127,24 @@ def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Meas
     changed += [name for name in dict.fromkeys(altered) if name not in changed]
     with_rows = sum(1 for count in first.rows.values() if count)
     return Measured(found, Kept(len(first.tables), with_rows, sum(first.rows.values()), gone, changed))
+
+
+def held(script: Script, hazards: Sequence[Hazard]) -> list[Hazard]:
+    """The same, of the whole script. A lock is held to the end of its transaction: one that its statement needs for a
+    moment is held for as long as what comes after it there takes."""
+    slow = {one.statement for one in hazards if one.kind in (HazardClass.REWRITES, HazardClass.SCANS)}
+    until: dict[int, int] = {}
+    number = 0
+    for group in script.groups():
+        last = max((place for place in range(number, number + len(group)) if place in slow), default=-1)
+        until |= dict.fromkeys(range(number, last + 1), last)
+        number += len(group)
+    return [
+        replace(one, brief=False, detail=f"{one.detail.removesuffix(_MOMENT)}{_UNTIL.format(until[one.statement] + 1)}")
+        if one.brief and one.statement in until
+        else one
+        for one in hazards
+    ]
 
 
 def _worded(
@@ -246,7 +266,7 @@ def _seen(
         scanned = holds_rows and read.get(oid, 0) > before.get(oid, 0)
         if relation.kind in ("r", "p", "m", "v", "f") and lock >= _BLOCKS_WRITES:
             kind = HazardClass.BLOCKS_READS if lock >= _BLOCKS_READS else HazardClass.BLOCKS_WRITES
-            long = "for as long as it takes" if rewritten or scanned else "for a moment"
+            long = "for as long as it takes" if rewritten or scanned else _MOMENT
             found.append(
                 Hazard(kind, number, relation.name, f"{_LOCKS[lock]} {long}", brief=not (rewritten or scanned))
             )

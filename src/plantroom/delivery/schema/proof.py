@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from plantroom.delivery.schema import dumps, policy, standing
 from plantroom.delivery.schema.forms import Form, promising
 from plantroom.delivery.schema.ground import Ground, Session, said
-from plantroom.delivery.schema.hazards import Measured, measure
+from plantroom.delivery.schema.hazards import Measured, held, measure
 from plantroom.delivery.schema.model import Entry, Failure, HazardClass, SaferForm, Script, Statement, longest
 from plantroom.delivery.schema.safer import Rewriting, rewrite
 
@@ -52,7 +52,8 @@ def _proof(
         reached = ground.fingerprint(PROOF)
         if reached != fingerprint():
             return Proof(tried, "ends elsewhere by its fingerprint, though not by pg_dump")
-        return Proof(tried, "", measure(ground, start, tried.statements), ends=reached)
+        measured = measure(ground, start, tried.statements)
+        return Proof(tried, "", replace(measured, hazards=held(tried, measured.hazards)), ends=reached)
     return Proof(script, why)
 
 

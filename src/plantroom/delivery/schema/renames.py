@@ -84,6 +84,8 @@ def _object(kind: str, old: str, new: str) -> Sequence[Statement]:
     found = []
     at = f"{before}.{old_local}" if before else f"{schema}.{old_local}" if schema else old_local
     if before and schema and before != schema:
+        # Made by the same release, it is not there yet.
+        found.append(statement(f"CREATE SCHEMA {schema}"))
         found.append(statement(f"ALTER {kind} {at} SET SCHEMA {schema}"))
         at = f"{schema}.{old_local}"
     if old_local != local:

@@ -99,7 +99,7 @@ _GRANT = re.compile(
 )
 _OWNER = re.compile(rf" OWNER TO {_I}$")
 _OWNED = re.compile(rf" OWNER TO \"?({OWNER}|{SUPERUSER})\"?$")
-_ROLES = re.compile(rf"\b((?:OWNER TO|FROM|TO|FOR ROLE|FOR|,) )\"?{OWNER}\"?(?=[\s,;]|$)")
+_ROLES = re.compile(rf"((?:\b(?:OWNER TO|FROM|TO|FOR ROLE|FOR)|,) )\"?{OWNER}\"?(?=[\s,;]|$)")
 _IDENTITY = re.compile(rf"ALTER TABLE ({_IDENT}) ALTER COLUMN ({_I}) ADD GENERATED ")
 
 
@@ -141,7 +141,7 @@ def taken_back(entry: Entry) -> list[Statement]:
                 found.append(portable(statement(back)))
         return found
     drop = drop_of(entry)
-    return [] if drop is None else [statement(drop)]
+    return [] if drop is None else [portable(statement(drop))]
 
 
 def made(entry: Entry) -> list[Statement]:

@@ -12,6 +12,7 @@ in as the role, so that there is no other to go back to.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -61,6 +62,7 @@ _STEP = """
     ON CONFLICT (release, place) DO UPDATE SET done = excluded.done, at = excluded.at
 """
 
+_WAITS = "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE pid = %s AND NOT granted)"
 _LOCK = 7_201_117
 """Key of the advisory lock that lets one script at a time into a database; any number, the same for all."""
 _ALONE = 7_201_118
@@ -244,7 +246,7 @@ class _One:
             await connection.execute(_MAKE)
             owner = sql.SQL("ALTER FUNCTION plantroom.run(text) OWNER TO {}").format(sql.Identifier(self._role))
             await connection.execute(owner)
-            touched = await self._first("SELECT plantroom.run(%s)", step.sql)
+            touched = await self._run(step.sql)
             for statement in _TAKEN_BACK:
                 await connection.execute(statement)
             await self._bound(connection)
@@ -254,6 +256,45 @@ class _One:
                 return False
             await self._record(place)
             return True
+
+    async def _run(self, script: str) -> tuple[Any, ...] | None:
+        """Locks that it holds already keep others out while it waits for the next one, so what it waits for all of them
+        together is bounded, as `lock_timeout` bounds each."""
+        running = asyncio.create_task(self._first("SELECT plantroom.run(%s)", script))
+        limit_s = self._limits.lock_timeout_ms / 1000
+        try:
+            await asyncio.wait({running}, timeout=limit_s / 2)
+            if not running.done():
+                async with contextlib.AsyncExitStack() as stack:
+                    own = None
+                    with contextlib.suppress(psycopg.OperationalError):
+                        own = await stack.enter_async_context(self._sign_in())
+                    # Without a connection to look by, each wait is bounded all the same.
+                    if own is not None:
+                        await self._watch(own, running, limit_s)
+            return await running
+        finally:
+            running.cancel()
+
+    async def _watch(self, own: Connection, running: asyncio.Task[Any], limit_s: float) -> None:
+        """Until it has ended, or is cut off for having waited for too long."""
+        pid, looked = self._connection.info.backend_pid, time.monotonic()
+        # If it waits at the first look, it may have done nothing else before.
+        waited = limit_s / 2 if await self._waits(own, pid) else 0.0
+        while not running.done():
+            waits, now = await self._waits(own, pid), time.monotonic()
+            waited += now - looked if waits else 0
+            looked = now
+            if waits and waited >= limit_s:
+                await self._connection.cancel_safe()
+                try:
+                    await running
+                except psycopg.errors.QueryCanceled as error:
+                    raise psycopg.errors.LockNotAvailable("waited too long for all of its locks") from error
+            await asyncio.wait({running}, timeout=_LOOK_S)
+
+    async def _waits(self, own: Connection, pid: int) -> bool:
+        return await (await own.execute(_WAITS, (pid,))).fetchone() == (True,)
 
     async def _nothing_waits(self) -> None:
         """No trigger is left for the commit: what one does there is no longer bound to the role's function. A trigger
