@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from temporalio import workflow
+from temporalio.api.command.v1 import Command, StartTimerCommandAttributes
 from temporalio.api.common.v1 import Payload, Payloads
+from temporalio.api.enums.v1 import CommandType
 from temporalio.api.failure.v1 import ApplicationFailureInfo, CanceledFailureInfo, Failure
 from temporalio.api.operatorservice.v1 import DeleteNamespaceRequest
+from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
+    PauseWorkflowExecutionRequest,
+    PollWorkflowTaskQueueRequest,
     RespondActivityTaskCompletedByIdRequest,
     RespondActivityTaskFailedByIdRequest,
+    RespondWorkflowTaskCompletedRequest,
 )
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import RawValue, RetryPolicy
@@ -199,6 +207,46 @@ def test_what_was_overheard_is_good_for_nothing_else(house: House) -> None:
     told = night(house, "2.0", "again", repeats)
     assert len(told) == 2 * len(VERBS)
     assert [one for one in told if "PR603" not in one] == []
+
+
+async def decides(house: House) -> int:
+    """Twice in the place of a worker, what a workflow does next: it sets a timer that no code of Plantroom's sets."""
+    client = await stranger(house)
+    struck = 0
+    timer = StartTimerCommandAttributes(timer_id="of-a-stranger", start_to_fire_timeout=Duration(seconds=1))
+    command = Command(command_type=CommandType.COMMAND_TYPE_START_TIMER, start_timer_command_attributes=timer)
+    async with asyncio.timeout(60):
+        while struck < 2:
+            asked = PollWorkflowTaskQueueRequest(namespace=NAMESPACE, task_queue=TaskQueue(name=TASK_QUEUE))
+            with contextlib.suppress(RPCError):
+                task = await client.workflow_service.poll_workflow_task_queue(asked, timeout=timedelta(seconds=2))
+                if task.task_token:
+                    answer = RespondWorkflowTaskCompletedRequest(task_token=task.task_token, commands=[command])
+                    await client.workflow_service.respond_workflow_task_completed(answer)
+                    struck += 1
+    return struck
+
+
+def test_a_history_that_a_stranger_has_written_into_is_left_behind(house: House) -> None:
+    assert night(house, "3.0", "written", decides) == 2
+
+
+async def pauses(house: House) -> str:
+    """Whatever runs; what Temporal says to it."""
+    client = await stranger(house)
+    async for one in client.list_workflows("ExecutionStatus = 'Running'"):
+        asked = PauseWorkflowExecutionRequest(namespace=NAMESPACE, workflow_id=one.id, run_id=one.run_id)
+        try:
+            await client.workflow_service.pause_workflow_execution(asked)
+        except RPCError as error:
+            return str(error)
+    return "paused"
+
+
+def test_nobody_has_a_workflow_wait(house: House) -> None:
+    house.run("release", "start", "2.0", "--train", "wait", "--no-follow")
+    assert asyncio.run(pauses(house)) != "paused"
+    house.wait("the end", lambda: house.train("wait")["over"], 120)
 
 
 async def deletes(house: House) -> None:

@@ -27,6 +27,7 @@ LOOKING = {
     rollout.AWAIT_HEALTHY,
     rollout.AWAIT_DRAINED,
     rollout.ENDED,
+    trains.HOURS,
     trains.JUDGE,
     trains.ABORTED,
     tenancy.OBSERVE,

@@ -455,8 +455,7 @@ def test_a_lock_is_held_until_its_transaction_ends(home: Path) -> None:
     old = "CREATE TABLE a (n int); CREATE TABLE b (n int);"
     found = diff(home, old, "CREATE TABLE a (n int, m int); CREATE TABLE b (n bigint);")
     on_a = [one for one in found["hazards"] if one["subject"] == "public.a" and one["class"] == "blocks reads"]
-    assert [(one["brief"], one["detail"]) for one in on_a] == [
-        (False, "AccessExclusiveLock until statement 2 is through")
-    ]
+    told = [(one["brief"], one["detail"]) for one in on_a]
+    assert told == [(False, "AccessExclusiveLock until statement 2 is through")]
     found = diff(home, old, "CREATE TABLE a (n int, m int); CREATE TABLE b (n int, m int);")
     assert {one["brief"] for one in found["hazards"] if one["class"] == "blocks reads"} == {True}

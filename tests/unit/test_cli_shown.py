@@ -110,6 +110,12 @@ ANSWERS["/ledger/verify"] = {
 }
 
 
+ANSWERS["/why/escape"] = {
+    "environments": [ANSWERS["/why/harbour"]["environments"][0] | {"because": "503: \x1b[2J\x1b[31mall is well\x07"}]
+}
+ANSWERS["/trains/escape"] = TRAIN | {"targets": [TRAIN["targets"][0] | {"why": "\x1b[2Jsaid"}]}
+
+
 @pytest.fixture
 def api(home: Path) -> Iterator[None]:
     """Answers with long texts, so that what commands do with them can be seen."""
@@ -230,3 +236,11 @@ def test_every_console_is_without_emoji() -> None:
     ]
     assert len(made) >= 4
     assert [one for one in made if "emoji=False" not in one[1]] == []
+
+
+@pytest.mark.usefixtures("api")
+@pytest.mark.parametrize("line", ["why escape", "release status --train escape"])
+def test_what_an_application_says_moves_no_terminal(run: Run, line: str) -> None:
+    told = run(*line.split())
+    assert "\\x1b[" in told.out + told.err
+    assert "\x1b" not in told.out + told.err

@@ -266,3 +266,11 @@ def test_a_line_of_a_copy_that_is_no_entry(kept: Kept, line: object) -> None:
     assert code == 2
     assert "altered: entry without a number cannot be read (it has no number)" in said
     assert "deleted: entry 3 is missing" in said
+
+
+def test_a_copy_carries_nothing_that_no_hash_vouches_for(kept: Kept) -> None:
+    copy = json.loads(kept.copy.read_text())
+    copy["entries"][2]["extra"] = "all is well"
+    kept.copy.write_text(json.dumps(copy))
+    with pytest.raises(LedgerError, match=r"PR504 .*has an entry, number 3, with extra, for which no hash vouches"):
+        verified("--file", kept.copy)

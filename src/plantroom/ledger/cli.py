@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from plantroom.kernel.errors import LedgerError
 from plantroom.ledger import policy
-from plantroom.ledger.model import Stored
+from plantroom.ledger.model import COLUMNS, Stored
 from plantroom.runtime.files import write_whole
 from plantroom.runtime.terminal import Json, out, print_json, print_table, session, working
 
@@ -24,6 +24,7 @@ _WHOSE = {
 """Where the key is from that checkpoints were checked with."""
 
 _PARTS = ("entries", "checkpoints", "public_key")
+_FIELDS = frozenset({*COLUMNS, "leaf", "unreadable"})
 _HEXADECIMAL = re.compile(r"([0-9a-fA-F]{2})*")
 
 app = typer.Typer(no_args_is_help=True, help="Read, verify and prove the tamper-evident log.")
@@ -170,6 +171,9 @@ def _misshapen(data: Any) -> str | None:
         odd = next((place for place, one in enumerate(data[name], 1) if not isinstance(one, part)), None)
         if odd is not None:
             return f"has {name} of which number {odd} is not {word}"
+    for place, entry in enumerate(data["entries"], 1):
+        if stray := sorted(entry.keys() - _FIELDS):
+            return f"has an entry, number {place}, with {stray[0]}, for which no hash vouches"
     key = data["public_key"]
     if not isinstance(key, str) or not _HEXADECIMAL.fullmatch(key):
         return "has a public_key that is not in hexadecimal"

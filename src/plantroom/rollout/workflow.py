@@ -40,6 +40,8 @@ _ONCE = RetryPolicy(maximum_attempts=1)
 _FAILED = (ActivityError, ApplicationError)
 """How an activity's failure arrives: a local one that is tried only once brings its own error, without a wrapping."""
 
+_NOBODY = timedelta(minutes=1)
+
 _LOOK_AGAIN = 2
 """Seconds between two attempts at a step for which patience has run out once already."""
 
@@ -117,6 +119,8 @@ async def _execute(activity: str, given: Any, result: type[T], limit: timedelta,
         given,
         activity_id=_own_id(),
         result_type=result,
+        # Where no worker is there it is asked for anew, and so it is where somebody else keeps it from all of them.
+        schedule_to_start_timeout=_NOBODY,
         start_to_close_timeout=limit,
         heartbeat_timeout=silence,
         retry_policy=_ONCE,

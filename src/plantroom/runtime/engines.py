@@ -156,6 +156,8 @@ class Engines:
                 *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"),
                 # Its default makes a workflow wait for minutes when its worker was killed a few times in a row.
                 *("--dynamic-config-value", 'history.workflowTaskRetryMaxInterval="1s"'),
+                # Whoever speaks to it could have a workflow wait until somebody finds out.
+                *("--dynamic-config-value", "frontend.WorkflowPauseEnabled=false"),
             ]
             self._temporal.spawn(command, log=self._home / "logs" / "temporal.log")
         await self._temporal_answers(port)

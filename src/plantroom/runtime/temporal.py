@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from temporalio import activity
+from temporalio import activity, workflow
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
@@ -198,6 +198,9 @@ def worker(
         activities=activities,
         workflow_runner=sandbox(),
         interceptors=[_Guard()],
+        # A history that somebody else has written into ends its workflow, which is started again from the rows; left
+        # to be tried again and again, it would stand still for good.
+        workflow_failure_exception_types=[workflow.NondeterminismError],
         max_cached_workflows=cached,
         sticky_queue_schedule_to_start_timeout=_STICKY_TIMEOUT,
         max_concurrent_activities=100,

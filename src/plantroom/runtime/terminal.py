@@ -108,6 +108,14 @@ def session(context: typer.Context) -> Session:
     return found
 
 
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+
+
+def _seen(text: str) -> str:
+    """What others say, an application's answer for instance, moves no terminal."""
+    return text.translate(_CONTROLS)
+
+
 def print_json(data: Any) -> None:
     sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
@@ -124,7 +132,7 @@ def table_of(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str |
         # Nothing is ever cut: what has no room goes on in the next line, a word that is too long in the middle.
         table.add_column(name, overflow="fold", no_wrap=place < len(columns))
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(_seen, row))
     return table
 
 
@@ -145,15 +153,16 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: st
 
 def print_text(text: str) -> None:
     """A sentence, as Rich markup: wrapped between words on a terminal, one line where it is piped."""
-    out.print(text, soft_wrap=not out.is_terminal)
+    out.print(_seen(text), soft_wrap=not out.is_terminal)
 
 
 def print_error(error: PlantroomError) -> None:
     details = getattr(error, "details", {})
     mistakes = details.get("mistakes") if isinstance(details, dict) else None
-    err.print(f"[bold red]error[/] [bold]{escape(error.code)}[/] {escape(str(error).removeprefix(error.code).strip())}")
+    told = str(error).removeprefix(error.code).strip()
+    err.print(f"[bold red]error[/] [bold]{escape(error.code)}[/] {escape(_seen(told))}")
     for mistake in mistakes or ():
-        err.print(f"  {escape(str(mistake))}")
+        err.print(f"  {escape(_seen(str(mistake)))}")
 
 
 @contextmanager

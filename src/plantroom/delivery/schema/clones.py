@@ -5,6 +5,7 @@ Blocking: a throw-away PostgreSQL is started for each question.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -18,10 +19,12 @@ from plantroom.delivery.schema.ground import Ground, said
 from plantroom.delivery.schema.model import SchemaError, Statement
 from plantroom.delivery.schema.proof import run
 from plantroom.delivery.schema.proving import Schemas, in_safer_form, judged
-from plantroom.delivery.schema.statements import split
+from plantroom.delivery.schema.statements import bare, split
 from plantroom.platforms.contract import Script, Step
 
 CLONE = "clone"
+_RENAMES = re.compile(r"ALTER\s.*\b(?:RENAME|SET\s+SCHEMA)\b", re.IGNORECASE | re.DOTALL)
+_NAMES = re.compile(rf"(?:{_RENAMES.pattern}|CREATE\s+SCHEMA\b)", re.IGNORECASE | re.DOTALL)
 
 
 class Clones:
@@ -45,13 +48,15 @@ class Clones:
             sources.load(ground, TO, split(after), "the schema after")
             self._clone(ground, dump, begins)
             apart = _apart(ground.facts(CLONE), ground.facts(FROM))
+            # What a release renames takes along what was accepted of it.
+            renamed = _apart_renamed(ground, script)
             with ground.session(CLONE) as session:
                 seeds.sow(session.owner)
                 for step in script.parts:
                     failure = run(session, words.Script("", _statements(step)))
                     if failure is not None:
                         raise _unproven(f"the script of {script.release}", f"fails: {said([failure])}")
-            if _apart(ground.facts(CLONE), ground.facts(TO)) != apart:
+            if _apart(ground.facts(CLONE), ground.facts(TO)) not in (apart, renamed):
                 raise _unproven(
                     f"the script of {script.release}",
                     f"does not leave what was accepted as it was: {'; '.join(_changed(ground, apart))}",
@@ -87,6 +92,21 @@ def _statements(step: Step) -> list[Statement]:
 def _apart(have: Sequence[Fact], want: Sequence[Fact]) -> tuple[Counter[Fact], Counter[Fact]]:
     mine, theirs = Counter(have), Counter(want)
     return mine - theirs, theirs - mine
+
+
+def _apart_renamed(ground: Ground, script: Script) -> tuple[Counter[Fact], Counter[Fact]] | None:
+    """What sets the clone apart once both have the script's names; None where it renames nothing by itself."""
+    statements = [one for step in script.parts for one in _statements(step)]
+    if not any(_RENAMES.match(bare(one.sql)) for one in statements):
+        return None
+    renames = [one for one in statements if _NAMES.match(bare(one.sql))]
+    found = []
+    for name in (CLONE, FROM):
+        ground.create(f"{name}_renamed", name)
+        with ground.session(f"{name}_renamed") as session:
+            session.settle(renames)
+        found.append(ground.facts(f"{name}_renamed"))
+    return _apart(*found)
 
 
 def _changed(ground: Ground, apart: tuple[Counter[Fact], Counter[Fact]]) -> list[str]:

@@ -205,10 +205,15 @@ class TrainService:
 
     async def trains(self) -> list[dict[str, Any]]:
         async with self._database.transaction() as connection:
-            return [
-                _train_data(train, [] if train.state.ended else await store.targets(connection, train.name))
-                for train in await store.trains(connection)
-            ]
+            found = []
+            for train in await store.trains(connection):
+                if train.state.ended:
+                    found.append(_train_data(train, []))
+                    continue
+                targets = await store.targets(connection, train.name)
+                records = await rollout_store.targets(connection)
+                found.append(_train_data(train, targets, await self._closed(connection, train, targets, records)))
+            return found
 
     async def status(self, name: str | None) -> dict[str, Any]:
         """A train with every target; the newest train when no name is given. PR707 when there is none."""
