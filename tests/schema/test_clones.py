@@ -13,8 +13,8 @@ from plantroom.delivery.schema.proving import Schemas
 from plantroom.delivery.schema.statements import split
 from plantroom.platforms.contract import Script
 
-BEFORE = "CREATE TABLE public.customer (id int PRIMARY KEY, name text);"
-AFTER = "CREATE TABLE public.client (id int PRIMARY KEY, full_name text);"
+BEFORE = "CREATE TABLE public.customer (id int, name text);"
+AFTER = "CREATE TABLE public.client (id int, full_name text);"
 RENAMES = "ALTER TABLE customer RENAME TO client; ALTER TABLE client RENAME COLUMN name TO full_name"
 EXTRA = "ALTER TABLE public.customer ADD COLUMN extra text;"
 
