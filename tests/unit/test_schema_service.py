@@ -90,6 +90,7 @@ class Shut:
 
 def with_second_person(where: str) -> dict[str, Any]:
     estate = tiny_estate({"alder": "pilot", "birch": "pilot"})
+    estate["people"] = {name: {"name": name.title(), "account": name} for name in ("ada", "bob", "root")}
     rules = {"second_person": ["loses data"]}
     {"stage": estate["stages"]["production"], "ring": estate["rings"][0]}[where]["migrations"] = rules
     return estate
@@ -173,6 +174,9 @@ async def test_the_gate_of_trains_asks_the_same_of_a_release(database: Database,
     assert isinstance(await gate.judge(*asked, ["pilot"], "ada"), Refused)
     assert isinstance(await gate.judge(*asked, ["general"], "ada"), Allowed)
     assert isinstance(await gate.judge(loaded, "sha256:10", "production", ["pilot"], "ada"), Allowed)
+    for nobody in ("root", "zoe"):
+        await made.approve("1.1", "tiny", "of an account that several may use, or of none", nobody)
+        assert isinstance(await gate.judge(*asked, ["pilot"], "ada"), Refused)
     await made.approve("1.1", "tiny", "read, and it is empty", "bob")
     assert isinstance(await gate.judge(*asked, ["pilot"], "ada"), Allowed)
     assert isinstance(await gate.judge(*asked, ["pilot"], "bob"), Refused)

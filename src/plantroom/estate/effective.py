@@ -13,6 +13,9 @@ WEB = "web"
 WEB_SERVERS = 2
 """Servers that a production environment's web instances are on at least: one may then fail or restart unnoticed."""
 
+NOBODYS = frozenset({"root"})
+"""Accounts that several people may use: whoever does is nobody's second person."""
+
 _LEAST = (Management.EXTERNAL, Management.OBSERVED, Management.MANAGED)
 
 
@@ -41,6 +44,11 @@ def management_of(estate: Estate, place: Place) -> Management:
     if application is not None:
         declared.add(application.management)
     return next(level for level in _LEAST if level in declared)
+
+
+def second_people(estate: Estate) -> frozenset[str]:
+    """The people who can be somebody else's second person: those with an account of their own."""
+    return frozenset(name for name, person in estate.people.items() if person.account not in NOBODYS)
 
 
 def scales_of(estate: Estate, environment: Environment) -> dict[str, Scale]:

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from plantroom.estate.model import Work
+from plantroom.estate.effective import second_people
+from plantroom.estate.model import Estate, Work
 from plantroom.kernel.errors import AccessError
 from plantroom.rollout import store
 from plantroom.rollout.calendar import Calendars, Opening, Scope, opening
 from plantroom.rollout.model import Override, Target
 from plantroom.runtime.clock import stamp
-
-NOBODY = frozenset({"root"})
-"""Accounts that several people may use, so that whoever does is nobody's second person."""
-
-LONGEST = timedelta(days=7)
 
 
 async def openings(
@@ -74,20 +70,18 @@ async def ask(connection: AsyncConnection, subject: str, why: str, until: dateti
     await store.add_override(connection, Override(subject, why, stamp(until), actor, stamp(now)))
 
 
-async def confirm(
-    connection: AsyncConnection, subject: str, actor: str, accounts: Mapping[str, str], now: datetime
-) -> Override:
-    """Raises AccessError PR604 when there is nothing to confirm, PR605 when this person cannot be the second one.
-    `accounts` are those of the estate's people."""
+async def confirm(connection: AsyncConnection, subject: str, actor: str, estate: Estate, now: datetime) -> Override:
+    """Raises AccessError PR604 when there is nothing to confirm, PR605 when this person cannot be the second one."""
     found = await store.override(connection, subject)
     if found is None or found.confirmed_by is not None or stamp(now) >= found.until:
         told = "nobody has asked for one"
         if found is not None:
             told = f"{found.confirmed_by} has confirmed it" if found.confirmed_by else f"it was for until {found.until}"
         raise AccessError("PR604", f"override of {subject}", value=told, remedy="Ask for one first")
-    account = accounts.get(actor, "")
-    if actor == found.asked_by or account == accounts.get(found.asked_by) or account in NOBODY:
-        why = "asked for it" if actor == found.asked_by else f"has the account {account}"
+    if actor == found.asked_by or actor not in second_people(estate):
+        person = estate.people.get(actor)
+        why = f"has the account {person.account}" if person is not None else "is not one of the estate's people"
+        why = "asked for it" if actor == found.asked_by else why
         raise AccessError(
             "PR605",
             actor,

@@ -8,6 +8,7 @@ from typing import Any
 from plantroom.delivery.schema import policy, store
 from plantroom.delivery.schema.model import Hazard, HazardClass, Migration
 from plantroom.delivery.schema.ports import Releases
+from plantroom.estate.effective import second_people
 from plantroom.estate.model import Estate, Migrations
 from plantroom.kernel.verdict import Verdict
 from plantroom.runtime.database import Database
@@ -30,7 +31,8 @@ class MigrationGate:
         self, migrations: Sequence[Migration], estate: Estate, stage: str, rings: Sequence[str], actor: str
     ) -> Verdict:
         async with self._database.reading() as connection:
-            approvals = await store.approvals(connection, [one.sha256 for one in migrations])
+            said = await store.approvals(connection, [one.sha256 for one in migrations])
+        approvals = {script: people & second_people(estate) for script, people in said.items()}
         return policy.may_run(migrations, _rules(estate, stage, rings), approvals, actor)
 
 

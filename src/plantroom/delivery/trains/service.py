@@ -391,12 +391,11 @@ class TrainService:
     async def confirm(self, name: str, actor: str) -> dict[str, Any]:
         """Confirm an override that somebody else has asked for. Raises as `override` does, and AccessError PR604 when
         there is nothing to confirm, PR605 when this person cannot be the second one."""
-        people = (await self._estate.declared()).people
-        accounts = {person: declared.account for person, declared in people.items()}
+        estate = await self._estate.declared()
         now = self._clock()
         async with self._database.transaction() as connection:
             await self._rolls(connection, name)
-            found = await rollout_hours.confirm(connection, policy.subject(name), actor, accounts, now)
+            found = await rollout_hours.confirm(connection, policy.subject(name), actor, estate, now)
             payload = {"why": found.why, "until": found.until, "asked_by": found.asked_by}
             key = f"train:{name}:override-confirm:{stamp(now)}"
             draft = Draft(actor, "train.override-confirm", policy.subject(name), Phase.NOTE, key, payload)
