@@ -47,7 +47,11 @@ def house() -> Iterator[House]:
 def test_the_calendar_is_shown_and_written_for_others(house: House) -> None:
     shown = house.run("calendar")
     assert "alder/production" in shown
-    assert "closed" in shown
+    (line,) = [one for one in shown.splitlines() if one.startswith("alder/production") and "releases" in one]
+    assert "closed" in line
+    assert "client alder is frozen: stocktaking; from " in line
+    assert line.endswith(" +0545 on")
+    assert "all the time" in shown
     found = house.data("calendar", "--client", "alder", "--months", "1")
     (alder,) = found["clients"]
     assert (alder["releases"]["now"], alder["releases"]["why"]) == (False, "client alder is frozen: stocktaking")

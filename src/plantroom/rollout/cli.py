@@ -49,7 +49,9 @@ def _show(found: dict[str, Any], most: int | None) -> None:
     for one in (*found["clients"], *found["pools"]):
         name = one.get("environment") or f"{one['kind']} {one['pool']}"
         for work in _WORKS:
-            rows.append([escape(name), work, paint("open" if one[work]["now"] else "closed"), _when(one, work, most)])
+            rows.append(
+                [escape(name), work, paint("open" if one[work]["now"] else "closed"), _when(found, one, work, most)]
+            )
     print_table(("who", "what", "now", "when"), rows)
     if most is None:
         for one in (*found["clients"], *found["pools"]):
@@ -59,27 +61,31 @@ def _show(found: dict[str, Any], most: int | None) -> None:
                 for line in scope["freezes"]:
                     print_text(escape(f"freeze of {scope['of']}: {line}"))
             for freeze in one["freezes"]:
-                print_text(escape(f"frozen {_from_to(freeze, one['zone'])}: {freeze['why']} ({freeze['of']})"))
+                print_text(escape(f"frozen {_from_to(freeze, one['zone'], found)}: {freeze['why']} ({freeze['of']})"))
     if not found["applied"]:
         print_text("These are the calendars of the files; trains go by those that were applied last.")
 
 
-def _when(one: dict[str, Any], work: str, most: int | None) -> str:
+def _when(found: dict[str, Any], one: dict[str, Any], work: str, most: int | None) -> str:
+    """In lines on a terminal, in one where it is piped."""
     told = one[work]
     if told["always"]:
         return "at any time"
     lines = [] if told["now"] else [told["why"]]
     spans = told["open"][:most]
-    lines += [_from_to(span, one["zone"]) for span in spans]
+    lines += [_from_to(span, one["zone"], found) for span in spans]
     if not told["open"]:
         lines.append(f"opens {_local(told['opens'], one['zone'])}" if told["opens"] else "it never opens")
     if len(spans) < len(told["open"]):
         lines.append(f"and {len(told['open']) - len(spans)} more")
-    return escape("\n".join(lines))
+    return escape(("\n" if out.is_terminal else "; ").join(lines))
 
 
-def _from_to(span: dict[str, str], zone: str) -> str:
-    return f"{_local(span['start'], zone)} to {_local(span['end'], zone)}"
+def _from_to(span: dict[str, str], zone: str, found: dict[str, Any]) -> str:
+    """What is so now has begun before, and what is so at the end of what was asked for goes on."""
+    start = "now" if span["start"] <= found["from"] else f"from {_local(span['start'], zone)}"
+    end = "on" if span["end"] >= found["until"] else f"to {_local(span['end'], zone)}"
+    return f"{start} {end}" if start != "now" or end != "on" else "all the time"
 
 
 def _local(stamp: str, zone: str) -> str:
