@@ -23,6 +23,10 @@ TEMPLATE = """\
 estate:
   name: first
   platform: local            # where servers, databases and traffic live: local, which is this machine
+  zone: UTC                  # the time zone of calendars, as in Europe/Zurich
+  # calendar:                # when changes may start; pools, rings and clients can have one of their own
+  #   windows: [{on: third Saturday, at: "20:00", lasts: 8h, changes: [releases]}]
+  #   freezes: [{begins: 2027-12-18, ends: 2028-01-02, why: the year ends}]
   bounds:                    # how much one plan may delete or retire; whichever is smaller counts
     max_deletions: 5
     max_deletions_percent: 10
