@@ -82,13 +82,13 @@ class House:
     def build(self, *versions: str) -> None:
         build_tiny(self.home, self.home / "source", *versions)
 
-    def up(self, **environment: str) -> None:
+    def up(self, *options: str, **environment: str) -> None:
         """Start `plantroom up` and wait until it is ready."""
         log = self.home / "up.log"
         log.unlink(missing_ok=True)
         with log.open("ab") as out:
             self._up = subprocess.Popen(
-                [str(PLANTROOM), "--home", str(self.home), "up", "--estate", str(self.estate)],
+                [str(PLANTROOM), "--home", str(self.home), "up", "--estate", str(self.estate), *options],
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **environment},

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 from temporalio.api.common.v1 import Payload
+from temporalio.api.failure.v1 import Failure
 from temporalio.converter import (
     ActivitySerializationContext,
     DataConverter,
     SerializationContext,
     WorkflowSerializationContext,
 )
+from temporalio.exceptions import ApplicationError
 
 from plantroom.kernel.unsealed import UNSEALED
 from plantroom.rollout.steps import StepInput
@@ -82,3 +84,14 @@ def test_the_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> Non
     converter(path)
     assert path.read_bytes() == first
     assert [one.name for one in path.parent.iterdir()] == ["temporal.key"]
+
+
+async def test_what_a_failure_says_is_read_by_nobody_else(tmp_path: Path) -> None:
+    sealed, failure = converter(tmp_path / "key"), Failure()
+    await sealed.encode_failure(ApplicationError("harbour's database is away", 4.0, False), failure)
+    assert b"harbour" not in failure.SerializeToString()
+    told = await sealed.decode_failure(failure)
+    assert isinstance(told, ApplicationError)
+    assert (told.message, list(told.details)) == ("harbour's database is away", [4.0, False])
+    failure.encoded_attributes.CopyFrom(Payload(metadata={"encoding": b"json/plain"}, data=b'{"message": "mine"}'))
+    assert "mine" not in str(await sealed.decode_failure(failure))

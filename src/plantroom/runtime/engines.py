@@ -12,6 +12,7 @@ import socket
 from dataclasses import dataclass, replace
 
 import psycopg
+from temporalio.api.enums.v1 import NamespaceState
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -55,9 +56,14 @@ class Engines:
         self._temporal = Daemon("temporal", self._directory / "temporal")
         self._asked: Client | None = None
 
-    async def start(self) -> Settings:
-        """Start or adopt what is not given; returns the settings with every address filled in. Raises EngineError."""
+    async def start(self, new_temporal: bool = False) -> Settings:
+        """Start or adopt what is not given; returns the settings with every address filled in. Raises EngineError.
+
+        `new_temporal`: a Temporal of ours forgets all that it has. What is under way is started again from PostgreSQL.
+        """
         self._directory.mkdir(parents=True, exist_ok=True)
+        if new_temporal and self._given.temporal_address is None:
+            await asyncio.to_thread(self._forget_temporal)
         ports = self._ports()
         if self._given.temporal_address is None and not self._temporal.alive() and not port_free(ports["temporal"]):
             # Nobody but the parts that start now needs to know where it is.
@@ -95,8 +101,8 @@ class Engines:
         return revived
 
     async def _temporal_serves(self) -> bool:
-        """Whether it runs and still has its namespace, which whoever speaks to it can delete; it makes a new one when
-        it starts. What does not answer may be busy."""
+        """Whether it runs and still has its namespace in use: whoever speaks to it can delete it, or close it. It makes
+        one when it starts with nothing. What does not answer may be busy."""
         if not self._temporal.alive():
             self._asked = None
             return False
@@ -104,7 +110,9 @@ class Engines:
             async with asyncio.timeout(_NAMESPACE_S):
                 if self._asked is None:
                     self._asked = await Client.connect(f"127.0.0.1:{self._ports()['temporal']}")
-                await self._asked.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=_NAMESPACE))
+                asked = DescribeNamespaceRequest(namespace=_NAMESPACE)
+                found = await self._asked.workflow_service.describe_namespace(asked)
+                return found.namespace_info.state == NamespaceState.NAMESPACE_STATE_REGISTERED
         except RPCError as error:
             return error.status is not RPCStatusCode.NOT_FOUND
         except (TimeoutError, RuntimeError):
@@ -145,7 +153,8 @@ class Engines:
 
     async def _start_temporal(self, port: int) -> None:
         if not await self._temporal_serves():
-            await asyncio.to_thread(self._temporal.stop, 10)
+            if self._temporal.alive():
+                await asyncio.to_thread(self._forget_temporal)
             state = self._directory / "temporal"
             state.mkdir(parents=True, exist_ok=True)
             command = [
@@ -161,6 +170,11 @@ class Engines:
             ]
             self._temporal.spawn(command, log=self._home / "logs" / "temporal.log")
         await self._temporal_answers(port)
+
+    def _forget_temporal(self) -> None:
+        self._temporal.stop(10)
+        for file in (self._directory / "temporal").glob("temporal.db*"):
+            file.unlink()
 
     def _ports(self) -> dict[str, int]:
         """Free ports, chosen once and kept, so that addresses stay the same from start to start."""

@@ -25,6 +25,7 @@ from temporalio.converter import (
     ActivitySerializationContext,
     CompositePayloadConverter,
     DataConverter,
+    DefaultFailureConverterWithEncodedAttributes,
     DefaultPayloadConverter,
     EncodingPayloadConverter,
     PayloadCodec,
@@ -116,4 +117,10 @@ def converter(key_file: Path) -> DataConverter:
         except FileExistsError:
             pass
         temporary.unlink()
-    return replace(DataConverter.default, payload_converter_class=_Converter, payload_codec=Seal(key_file.read_bytes()))
+    return replace(
+        DataConverter.default,
+        payload_converter_class=_Converter,
+        # What a failure says, and where it was met, is for nobody else either.
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+        payload_codec=Seal(key_file.read_bytes()),
+    )

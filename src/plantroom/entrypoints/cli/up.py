@@ -15,7 +15,15 @@ from plantroom.runtime.terminal import Json, out, print_json, print_table, sessi
 Estate = Annotated[Path, typer.Option("--estate", "-e", help="The directory of the estate's files.")]
 
 
-def up(context: typer.Context, estate: Estate = Path("estate")) -> None:
+NewTemporal = Annotated[
+    bool,
+    typer.Option(
+        "--new-temporal", help="Have Temporal forget all that it has; what is under way begins again from PostgreSQL."
+    ),
+]
+
+
+def up(context: typer.Context, estate: Estate = Path("estate"), new_temporal: NewTemporal = False) -> None:
     """Start everything and watch it, in the foreground. Ctrl-C ends the API and the worker; the engines, servers and
     instances run on, and the next `up` takes them over. `plantroom down` ends it all.
 
@@ -27,7 +35,7 @@ def up(context: typer.Context, estate: Estate = Path("estate")) -> None:
         raise EngineError(
             "PR809", str(estate), value="is not a directory", remedy="Make an estate with `plantroom init DIR`"
         )
-    watch(session(context).settings, estate.absolute())
+    watch(session(context).settings, estate.absolute(), new_temporal)
 
 
 def down(context: typer.Context) -> None:

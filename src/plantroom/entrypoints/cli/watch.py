@@ -46,11 +46,11 @@ _GIVES_SIGNS = "worker"
 """The one whose silence nobody would notice: what it is to do is left lying, and nothing fails."""
 
 
-def watch(settings: Settings, estate: Path) -> None:
+def watch(settings: Settings, estate: Path, new_temporal: bool = False) -> None:
     """Until a signal ends it. Raises EngineError PR810 when there is one for this home already."""
     settings.home.mkdir(parents=True, exist_ok=True)
     with _only_one(settings):
-        asyncio.run(_Up(settings, estate).run())
+        asyncio.run(_Up(settings, estate, new_temporal).run())
 
 
 def end(settings: Settings) -> None:
@@ -77,6 +77,7 @@ def states(settings: Settings) -> list[EngineState]:
 class _Up:
     settings: Settings
     estate: Path
+    new_temporal: bool = False
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     started: dict[str, float] = field(default_factory=dict)
     pulse: Pulse | None = None
@@ -89,7 +90,7 @@ class _Up:
         began = time.monotonic()
         engines = Engines(self.settings)
         with working("starting the engines"):
-            settings = await engines.start()
+            settings = await engines.start(self.new_temporal)
         platform = bootstrap.platform(settings)
         await platform.revive()
         self._keep_children(settings)
