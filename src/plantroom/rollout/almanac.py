@@ -38,23 +38,27 @@ class Almanac:
         calendars = Calendars.of(estate)
         _refuse_unknown(estate, client, pool)
         until = now + months * _MONTH
+        known: dict[tuple[Scope, ...], dict[str, Any]] = {}
+
+        def told(scopes: tuple[Scope, ...]) -> dict[str, Any]:
+            """Most clients have no calendar of their own, and so share what there is to tell."""
+            if scopes not in known:
+                known[scopes] = _told(scopes, now, until)
+            return known[scopes]
+
         clients = [
             {
                 "client": one.client_name,
                 "environment": one.name,
                 "ring": one.client.ring,
                 "zone": calendars.zone_of(one.client_name),
-                **_told(
-                    calendars.scopes(one.client_name, one.client.ring, servers, one.environment.database_pool),
-                    now,
-                    until,
-                ),
+                **told(calendars.scopes(one.client_name, one.client.ring, servers, one.environment.database_pool)),
             }
             for one, servers in _environments(estate, recorded)
             if pool is None and client in (None, one.client_name)
         ]
         pools = [
-            {"pool": name, "kind": kind, "zone": calendars.zone, **_told(calendars.of_pool(kind, name), now, until)}
+            {"pool": name, "kind": kind, "zone": calendars.zone, **told(calendars.of_pool(kind, name))}
             for kind, names in (("server pool", estate.server_pools), ("database pool", estate.database_pools))
             for name in sorted(names)
             if client is None and pool in (None, name)
