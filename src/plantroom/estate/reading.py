@@ -58,7 +58,11 @@ DEPTH = 16
 _COLUMN_BITS = 24
 _COLUMN_MASK = (1 << _COLUMN_BITS) - 1
 
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNPRINTABLE = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)
+"""Those that turn the direction of writing are among them: they have a line read as another than it is."""
+
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]{1,18}|0x[0-9a-fA-F]{1,14}")
 _BREAKS_ESCAPED = {"\x85": "N", "\u2028": "L", "\u2029": "P"}
 _BREAKS = re.compile(f"[{''.join(_BREAKS_ESCAPED)}]")

@@ -23,7 +23,7 @@ from temporalio.exceptions import (
 )
 
 with workflow.unsafe.imports_passed_through():
-    from plantroom.kernel.unsealed import Unsealed
+    from plantroom.kernel.unsealed import UNSEALED, Unsealed
     from plantroom.rollout import steps
     from plantroom.rollout.model import Direction
 
@@ -41,6 +41,7 @@ _FAILED = (ActivityError, ApplicationError)
 """How an activity's failure arrives: a local one that is tried only once brings its own error, without a wrapping."""
 
 _NOBODY = timedelta(minutes=1)
+_SPARE = timedelta(seconds=10)
 
 _LOOK_AGAIN = 2
 """Seconds between two attempts at a step for which patience has run out once already."""
@@ -114,7 +115,7 @@ async def ask(activity: str, given: Any, result: type[T], limit: timedelta, sile
 
 
 async def _execute(activity: str, given: Any, result: type[T], limit: timedelta, silence: timedelta) -> T | Unsealed:
-    found: T | Unsealed = await workflow.execute_activity(
+    asked: Awaitable[T | Unsealed] = workflow.execute_activity(
         activity,
         given,
         activity_id=_own_id(),
@@ -125,7 +126,11 @@ async def _execute(activity: str, given: Any, result: type[T], limit: timedelta,
         heartbeat_timeout=silence,
         retry_policy=_ONCE,
     )
-    return found
+    try:
+        return await asyncio.wait_for(asked, (_NOBODY + limit + _SPARE).total_seconds())
+    except TimeoutError:
+        # Temporal itself would have said so before; somebody has told it to wait.
+        return UNSEALED
 
 
 def _own_id() -> str:

@@ -12,14 +12,11 @@ import socket
 from dataclasses import dataclass, replace
 
 import psycopg
-from temporalio.api.enums.v1 import NamespaceState
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
-from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
 
 from plantroom.kernel.errors import EngineError
 from plantroom.runtime.binaries import temporal_binary
 from plantroom.runtime.database import migrate
+from plantroom.runtime.left_behind import TURNED_OFF, Tidy
 from plantroom.runtime.logs import keep_short
 from plantroom.runtime.postgres import Cluster
 from plantroom.runtime.processes import Daemon
@@ -30,8 +27,8 @@ _DATABASE = "plantroom"
 _TEMPORAL_PATIENCE_S = 60
 """A first start on a busy machine; 3 to 4 s on an idle one."""
 
-_NAMESPACE = "default"
-_NAMESPACE_S = 3
+_TIDY_EVERY = 3
+"""Looks between two for what strangers have left in Temporal."""
 
 _OWN_PATIENCE_S = 10
 """For a Temporal of one's own that starts together with Plantroom."""
@@ -54,7 +51,8 @@ class Engines:
         self._directory = settings.home / "engines"
         self._cluster = Cluster(self._directory / "postgres", settings.run, "control")
         self._temporal = Daemon("temporal", self._directory / "temporal")
-        self._asked: Client | None = None
+        self._tidy = Tidy()
+        self._looks = 0
 
     async def start(self, new_temporal: bool = False) -> Settings:
         """Start or adopt what is not given; returns the settings with every address filled in. Raises EngineError.
@@ -101,23 +99,16 @@ class Engines:
         return revived
 
     async def _temporal_serves(self) -> bool:
-        """Whether it runs and still has its namespace in use: whoever speaks to it can delete it, or close it. It makes
-        one when it starts with nothing. What does not answer may be busy."""
         if not self._temporal.alive():
-            self._asked = None
             return False
-        try:
-            async with asyncio.timeout(_NAMESPACE_S):
-                if self._asked is None:
-                    self._asked = await Client.connect(f"127.0.0.1:{self._ports()['temporal']}")
-                asked = DescribeNamespaceRequest(namespace=_NAMESPACE)
-                found = await self._asked.workflow_service.describe_namespace(asked)
-                return found.namespace_info.state == NamespaceState.NAMESPACE_STATE_REGISTERED
-        except RPCError as error:
-            return error.status is not RPCStatusCode.NOT_FOUND
-        except (TimeoutError, RuntimeError):
-            self._asked = None
-        return True
+        return await self._tidy.serves(self._ports()["temporal"])
+
+    async def tidy(self) -> list[str]:
+        """Take away what strangers have left in a Temporal of ours; what it was."""
+        self._looks += 1
+        if self._given.temporal_address is not None or self._looks % _TIDY_EVERY:
+            return []
+        return await self._tidy.tidy(self._ports()["temporal"])
 
     async def stop(self) -> None:
         await asyncio.to_thread(self._temporal.stop, 10)
@@ -156,7 +147,7 @@ class Engines:
             if self._temporal.alive():
                 await asyncio.to_thread(self._forget_temporal)
             state = self._directory / "temporal"
-            state.mkdir(parents=True, exist_ok=True)
+            state.mkdir(mode=0o700, parents=True, exist_ok=True)
             command = [
                 str(temporal_binary()),
                 *("server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", str(port)),
@@ -165,8 +156,7 @@ class Engines:
                 *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"),
                 # Its default makes a workflow wait for minutes when its worker was killed a few times in a row.
                 *("--dynamic-config-value", 'history.workflowTaskRetryMaxInterval="1s"'),
-                # Whoever speaks to it could have a workflow wait until somebody finds out.
-                *("--dynamic-config-value", "frontend.WorkflowPauseEnabled=false"),
+                *TURNED_OFF,
             ]
             self._temporal.spawn(command, log=self._home / "logs" / "temporal.log")
         await self._temporal_answers(port)

@@ -106,7 +106,7 @@ class Daemon:
     ) -> int:
         """Start it, unless it runs; its process id. `user`: run as this account, without any other group."""
         self._directory.mkdir(parents=True, exist_ok=True)
-        log.parent.mkdir(parents=True, exist_ok=True)
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._locked():
             running = self.pid()
             if running is not None:

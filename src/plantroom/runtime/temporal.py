@@ -12,7 +12,7 @@ from typing import Any
 
 from temporalio import activity, workflow
 from temporalio.client import Client, WorkflowFailureError
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import RawValue, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import (
@@ -177,6 +177,15 @@ class _Heard(WorkflowInboundInterceptor):
         return await super().execute_workflow(input)
 
 
+@workflow.defn(dynamic=True)
+class _Unknown:
+    """What no worker of ours knows ends, instead of standing under a name that may be wanted."""
+
+    @workflow.run
+    async def run(self, _given: Sequence[RawValue]) -> None:
+        raise ApplicationError("PR603 a workflow: is none of Plantroom's: somebody started it", non_retryable=True)
+
+
 class _Guard(Interceptor):
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         return _Guarded(next)
@@ -194,7 +203,7 @@ def worker(
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=workflows,
+        workflows=[*workflows, _Unknown],
         activities=activities,
         workflow_runner=sandbox(),
         interceptors=[_Guard()],

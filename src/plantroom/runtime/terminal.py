@@ -109,6 +109,8 @@ def session(context: typer.Context) -> Session:
 
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+_CONTROLS |= {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+"""The latter turn the direction of writing, and have a line read as another than it is."""
 
 
 def _seen(text: str) -> str:

@@ -108,6 +108,8 @@ class _Up:
             try:
                 for name in (*await engines.revive(), *await platform.revive()):
                     err.print(f"[yellow]restarted[/] {escape(name)}")
+                for what in await engines.tidy():
+                    err.print(f"[yellow]taken away from Temporal[/]: {escape(what)}, which a stranger left there")
                 if time.monotonic() >= renewal:
                     renewal = time.monotonic() + _RENEWAL_ROUND
                     for name in await platform.traffic.renew_due(now()):
@@ -147,7 +149,7 @@ class _Up:
 
     def _spawn(self, name: str, settings: Settings) -> subprocess.Popen[bytes]:
         logs = settings.home / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
+        logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         given = {
             "PLANTROOM_DATABASE_URL": settings.database_url,
             "PLANTROOM_TEMPORAL_ADDRESS": settings.temporal_address,

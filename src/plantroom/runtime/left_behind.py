@@ -1,0 +1,125 @@
+"""The embedded Temporal asks nobody who he is: what a stranger leaves there is taken away, or cannot be left."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from temporalio.api.enums.v1 import NamespaceState, TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import (
+    DescribeNamespaceRequest,
+    DescribeTaskQueueRequest,
+    UpdateTaskQueueConfigRequest,
+)
+from temporalio.client import Client, WorkflowExecution
+from temporalio.service import RPCError, RPCStatusCode
+
+from plantroom.runtime.temporal import TASK_QUEUE
+
+_NAMESPACE = "default"
+_ANSWER_S = 3
+_IDENTITY = "plantroom up"
+
+_SWITCHES = (
+    # Each lets whoever speaks to it make workflows wait until somebody finds out, or goes on by itself when he is gone.
+    "frontend.WorkflowPauseEnabled",
+    "frontend.WorkflowTimeSkippingEnabled",
+    "frontend.workflowRulesAPIsEnabled",
+    "frontend.enableBatcher",
+    "frontend.enableSchedules",
+    # Tasks could be sent to a version of the worker that nobody runs.
+    "system.enableDeployments",
+    "system.enableDeploymentVersions",
+    "frontend.workerVersioningDataAPIs",
+    "frontend.workerVersioningRuleAPIs",
+    "frontend.workerVersioningWorkflowAPIs",
+)
+
+TURNED_OFF = [word for switch in _SWITCHES for word in ("--dynamic-config-value", f"{switch}=false")]
+"""Arguments for `temporal server start-dev`."""
+
+
+class Tidy:
+    """Looks after one Temporal, on loopback."""
+
+    def __init__(self) -> None:
+        self._client: Client | None = None
+
+    async def serves(self, port: int) -> bool:
+        """Whether it still has its namespace in use: whoever speaks to it can delete it, close it, or have it refuse
+        workers. It makes one when it starts with nothing. What does not answer may be busy."""
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                asked = DescribeNamespaceRequest(namespace=_NAMESPACE)
+                found = await (await self._connected(port)).workflow_service.describe_namespace(asked)
+        except RPCError as error:
+            return error.status is not RPCStatusCode.NOT_FOUND
+        except (TimeoutError, RuntimeError):
+            self._client = None
+            return True
+        registered = found.namespace_info.state == NamespaceState.NAMESPACE_STATE_REGISTERED
+        return registered and not found.config.bad_binaries.binaries
+
+    async def tidy(self, port: int) -> list[str]:
+        """End what nobody of ours has started, and take back a limit to how fast tasks are given out; what was found.
+        Does nothing when Temporal does not answer."""
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                client = await self._connected(port)
+                return [*await _end_strange(client), *await _unlimited(client)]
+        except (RPCError, TimeoutError, RuntimeError):
+            return []
+
+    async def _connected(self, port: int) -> Client:
+        if self._client is None:
+            self._client = await Client.connect(f"127.0.0.1:{port}", namespace=_NAMESPACE)
+        return self._client
+
+
+async def _end_strange(client: Client) -> list[str]:
+    """What stands under a name that may be wanted, and that no worker takes up."""
+    found = []
+    async for one in client.list_workflows("ExecutionStatus = 'Running'"):
+        if _strange(one):
+            try:
+                await client.get_workflow_handle(one.id, run_id=one.run_id).terminate("nobody of Plantroom started it")
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+            found.append(f"workflow {one.id}")
+    return found
+
+
+def _strange(one: WorkflowExecution) -> bool:
+    """Ours are for our worker, and begin at once; what our worker does not know it ends itself."""
+    begins = one.execution_time or one.start_time
+    return one.task_queue != TASK_QUEUE or begins - one.start_time > timedelta(seconds=1)
+
+
+async def _unlimited(client: Client) -> list[str]:
+    kind = TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
+    described = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=_NAMESPACE, task_queue=TaskQueue(name=TASK_QUEUE), task_queue_type=kind, report_config=True
+        )
+    )
+    limit = described.config
+    if not (limit.HasField("queue_rate_limit") or limit.HasField("fairness_keys_rate_limit_default")):
+        return []
+    if not (
+        limit.queue_rate_limit.HasField("rate_limit") or limit.fairness_keys_rate_limit_default.HasField("rate_limit")
+    ):
+        return []
+    none = UpdateTaskQueueConfigRequest.RateLimitUpdate(reason="Plantroom sets none")
+    await client.workflow_service.update_task_queue_config(
+        UpdateTaskQueueConfigRequest(
+            namespace=_NAMESPACE,
+            identity=_IDENTITY,
+            task_queue=TASK_QUEUE,
+            task_queue_type=kind,
+            update_queue_rate_limit=none,
+            update_fairness_key_rate_limit_default=none,
+        )
+    )
+    return ["a limit to how fast tasks are given out"]
