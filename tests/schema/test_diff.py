@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from tests.house import TINY, build_tiny
 from tests.schema.versions import lacking, on_each
@@ -19,7 +20,7 @@ from plantroom.delivery.schema.ground import Ground
 from plantroom.delivery.schema.model import Failure, Statement
 from plantroom.delivery.schema.statements import split
 from plantroom.runtime.processes import wait_until
-from plantroom.runtime.scratch import Scratch
+from plantroom.runtime.scratch import SUPERUSER, Scratch
 
 OLD = """
 CREATE TABLE customer (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, note text);
@@ -146,6 +147,18 @@ def test_a_database_is_only_read(home: Path, scratch: Scratch) -> None:
     assert json.loads(ended.stdout)["status"] == "proven", ended.stdout
 
 
+def test_a_databases_owner_is_named_no_more_than_in_files(home: Path, scratch: Scratch) -> None:
+    text = "CREATE TABLE item (id integer); CREATE VIEW v AS SELECT id FROM item; CREATE TABLE other ();"
+    (home / "new.sql").write_text(text)
+    with psycopg.connect(scratch.url(SUPERUSER, "postgres"), autocommit=True) as connection:
+        for one in ("CREATE ROLE some_app", "CREATE ROLE somebody", "CREATE DATABASE named OWNER some_app"):
+            connection.execute(one.encode())
+    with psycopg.connect(scratch.url(SUPERUSER, "named"), autocommit=True) as connection:
+        connection.execute(f"SET ROLE some_app; {text} RESET ROLE; ALTER TABLE other OWNER TO somebody".encode())
+    ended = run(home, scratch.url(SUPERUSER, "named"), str(home / "new.sql"), "--json")
+    assert json.loads(ended.stdout)["statements"] == ["ALTER TABLE public.other OWNER TO CURRENT_USER"], ended.stdout
+
+
 def test_every_mistake_is_told_at_once_with_its_place(home: Path) -> None:
     text = "CREATE TABLE t (a integer);\n\nCREATE TABLE u (a nosuch);\nCREATE EXTENSION postgis;\n"
     (home / "old.sql").write_text(text)
@@ -160,7 +173,12 @@ def test_every_mistake_is_told_at_once_with_its_place(home: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("\\i other.sql", "PR002"), ("SELECT 'open", "PR002"), ("-- plantroom: renamed from x\nSELECT 1;", "PR006")],
+    [
+        ("\\i other.sql", "PR002"),
+        ("SELECT 1; \0 DROP", "PR001"),
+        ("SELECT 'open", "PR002"),
+        ("-- plantroom: renamed from x\nSELECT 1;", "PR006"),
+    ],
 )
 def test_what_cannot_be_read_is_refused(home: Path, text: str, code: str) -> None:
     (home / "old.sql").write_text("")

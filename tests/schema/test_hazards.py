@@ -94,7 +94,7 @@ CASES = [
     Case("ALTER TABLE item RENAME COLUMN name TO title", READS),
     Case("ALTER TABLE item ENABLE ROW LEVEL SECURITY", READS),
     Case("ALTER TABLE item DISABLE TRIGGER item_noted", SHARE_ROW),
-    Case("ALTER TABLE plain SET UNLOGGED", READS, rewrites=True, table="public.plain"),
+    Case("ALTER TABLE plain SET UNLOGGED", READS, rewrites=True, also=(LOSES,), table="public.plain"),
     Case("ALTER TABLE item REPLICA IDENTITY FULL", READS),
     Case("ALTER TABLE parted ATTACH PARTITION parted_2 FOR VALUES IN (1, 2, 3)", also=(FAILS,)),
     Case("ALTER TABLE parted ATTACH PARTITION parted_2 FOR VALUES IN (2, 3)", also=(FAILS,)),
@@ -221,6 +221,14 @@ BREAKS = {
     'ALTER TABLE item DROP COLUMN "a.b"': 'public.item."a.b"',
     "DROP TRIGGER item_noted ON item; DROP FUNCTION noted(); DROP FUNCTION twice(integer)": "public.twice(integer)",
     "DROP TYPE mood": "public.mood",
+    "ALTER TABLE other NO INHERIT base": "public.other in public.base",
+    "DROP INDEX one_code": "(code) on public.item",
+    "CREATE OR REPLACE VIEW few AS SELECT DISTINCT id FROM plain_rows": "public.few",
+    "REVOKE SELECT ON plain_rows FROM PUBLIC": "SELECT on public.plain_rows for PUBLIC",
+    "ALTER TABLE item ENABLE ROW LEVEL SECURITY": "public.item",
+    "ALTER DOMAIN small SET NOT NULL": "NOT NULL on public.small",
+    "DROP FUNCTION often(integer, integer); CREATE FUNCTION often(n integer, m integer) RETURNS integer"
+    " LANGUAGE sql AS 'SELECT n * m'": "public.often(integer, integer)",
 }
 BEARS = [
     "ALTER TABLE item ADD COLUMN x integer",
@@ -242,6 +250,14 @@ MORE = """
 CREATE TYPE mood AS ENUM ('fine');
 CREATE FUNCTION twice(n integer) RETURNS integer LANGUAGE sql AS 'SELECT n * 2';
 ALTER TABLE item ADD COLUMN "a.b" integer;
+CREATE TABLE base ();
+ALTER TABLE other INHERIT base;
+CREATE UNIQUE INDEX one_code ON item (code);
+CREATE TABLE plain_rows (id integer);
+CREATE VIEW few AS SELECT id FROM plain_rows;
+GRANT SELECT ON plain_rows TO PUBLIC;
+CREATE DOMAIN small AS integer;
+CREATE FUNCTION often(n integer, m integer DEFAULT 2) RETURNS integer LANGUAGE sql AS 'SELECT n * m';
 """
 
 

@@ -55,6 +55,15 @@ def test_what_stands_alone_and_what_is_a_boundary() -> None:
     assert [(one.alone, one.boundary) for one in split(sql)] == [(True, False), (False, True), (False, False)]
 
 
+def test_what_a_text_commits_is_committed_there() -> None:
+    sql = "BEGIN; SET LOCAL lock_timeout = '1s'; DROP TABLE a; COMMIT; BEGIN; DROP TABLE b; END; DROP TABLE c"
+    assert [one.boundary for one in split(sql)] == [False, True, True, False]
+    assert texts("SET ROLE NONE; SELECT set_config('search_path', '', false)") == [
+        "SET ROLE NONE",
+        "SELECT set_config('search_path', '', false)",
+    ]
+
+
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
@@ -62,6 +71,12 @@ def test_what_stands_alone_and_what_is_a_boundary() -> None:
         ("SELECT 'open", "line 1: a quote that never ends"),
         ("\n/* open", "line 2: a comment that never ends"),
         ("DO $$ open", "line 1: a dollar quote that never ends"),
+        ("BEGIN;\nDROP TABLE t;\nROLLBACK;", "line 3: ROLLBACK takes back or splits"),
+        ("BEGIN; SAVEPOINT s; COMMIT", "line 1: SAVEPOINT s takes back or splits"),
+        ("BEGIN;\nSET LOCAL search_path = x;", "line 2: SET LOCAL holds for one transaction only"),
+        ("SELECT set_config('search_path', 'x', true)", "holds for one transaction only"),
+        ("SET SESSION AUTHORIZATION other", "has what follows done by another role"),
+        ("SET ROLE other", "has what follows done by another role"),
     ],
 )
 def test_what_is_no_sql_is_refused_with_its_line(sql: str, said: str) -> None:

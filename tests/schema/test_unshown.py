@@ -162,3 +162,51 @@ def test_an_enums_value_that_is_declared_as_renamed_keeps_its_rows(ground: Groun
     assert found.status is Status.PROVEN, found.attempts
     assert found.kept is not None
     assert (bool(found.kept.changed), judge(found.hazards) == Allowed()) == (refused, not refused), found.hazards
+
+
+QUERY = "WITH gone AS (DELETE FROM item WHERE size > 1000000 RETURNING *) SELECT * FROM gone"
+CHANGE = "WITH other AS (UPDATE item SET note = 'x' WHERE size > 1000000 RETURNING *) SELECT * FROM other"
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        (f"CREATE TABLE kept AS {QUERY}", [(LOSES, "rows of public.item")]),
+        (f"CREATE TEMP TABLE kept AS ({QUERY})", [(LOSES, "rows of public.item")]),
+        (f"({QUERY})", [(LOSES, "rows of public.item")]),
+        (f"CREATE TABLE kept AS {CHANGE}", [(CHANGES, "column public.item.note")]),
+        ("CREATE VIEW purging AS SELECT purges() AS x; SELECT * FROM purging", [(CHANGES, "")]),
+        ("CREATE VIEW purging AS SELECT purges() AS x; TABLE purging", [(CHANGES, "")]),
+        ("CREATE VIEW purging AS SELECT purges() AS x", []),
+        ("SELECT lo_unlink(lo_create(0))", [(CHANGES, "")]),
+        ("ALTER TABLE item SET UNLOGGED", [(LOSES, "rows of item")]),
+        (
+            "ALTER TABLE noted RENAME id TO was; ALTER TABLE noted RENAME other TO id;"
+            " ALTER TABLE noted RENAME was TO other",
+            [(CHANGES, "column public.noted.other"), (CHANGES, "column public.noted.id")],
+        ),
+        ("ALTER TABLE noted RENAME id TO was; ALTER TABLE noted RENAME was TO id", []),
+    ],
+)  # fmt: skip
+def test_what_a_query_does_on_the_way_is_told(
+    ground: Ground, begun: str, script: str, expected: list[tuple[HazardClass, str]]
+) -> None:
+    assert sorted(told(ground, begun, script)) == sorted(expected)
+
+
+KEEPS = """
+CREATE FUNCTION short(t text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT lower(t)';
+CREATE TABLE t (a text CHECK (short(a) <> ''), b text GENERATED ALWAYS AS (short(a)) STORED);
+CREATE INDEX by_short ON t (short(a));
+"""
+
+
+@pytest.mark.parametrize("scratch", [18, 15], indirect=True)
+def test_what_a_function_has_computed_and_is_kept_is_told(ground: Ground) -> None:
+    ground.create("keeps")
+    assert not ground.load("keeps", split(KEEPS))
+    other = "CREATE OR REPLACE FUNCTION short(t text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT {}(t)'"
+    found = [one for one in hazards(ground, "keeps", other.format("upper")) if one.kind is CHANGES]
+    assert [one.subject for one in found] == ["function public.short"]
+    assert found[0].detail == "by its old body: column t.b, constraint t_a_check, index by_short"
+    assert told(ground, "keeps", other.format("lower"), CHANGES) == []

@@ -92,12 +92,58 @@ SELECT 'unique', pg_catalog.format(
 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE i.indisunique AND c.relkind IN ('r', 'p') AND {_MINE}
+UNION ALL
+SELECT 'constraint', pg_catalog.format('NOT NULL on %I.%I', n.nspname, t.typname),
+    pg_catalog.format('%I.%I', n.nspname, t.typname)
+FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+WHERE t.typtype = 'd' AND t.typnotnull AND {_MINE}
+UNION ALL
+SELECT 'rows', pg_catalog.format('%I.%I in %I.%I', n.nspname, c.relname, m.nspname, p.relname),
+    pg_catalog.format('%I.%I', n.nspname, c.relname)
+FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_class p ON p.oid = i.inhparent JOIN pg_catalog.pg_namespace m ON m.oid = p.relnamespace
+WHERE c.relkind IN ('r', 'p', 'f') AND {_MINE}
+UNION ALL
+SELECT 'short call', pg_catalog.format(
+    '%I.%I(%s)', n.nspname, p.proname, pg_catalog.oidvectortypes(p.proargtypes)), p.pronargdefaults::text
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE p.pronargdefaults > 0 AND {_MINE} AND NOT {_OF_EXTENSION.format("pg_catalog.pg_proc", "p.oid")}
+UNION ALL
+SELECT 'writable', pg_catalog.format('%I.%I', n.nspname, c.relname), ''
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'v' AND pg_catalog.pg_relation_is_updatable(c.oid, true) & 28 > 0 AND {_MINE}
+UNION ALL
+SELECT 'policed', pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.format('%I.%I', n.nspname, c.relname)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relrowsecurity AND {_MINE}
+UNION ALL
+SELECT 'policed', pg_catalog.format('%I.%I, its owner too', n.nspname, c.relname),
+    pg_catalog.format('%I.%I', n.nspname, c.relname)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relrowsecurity AND c.relforcerowsecurity AND {_MINE}
+UNION ALL
+SELECT 'right', pg_catalog.format('%s on %I.%I for %s', a.privilege_type, n.nspname, c.relname,
+    coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC')), pg_catalog.format('%I.%I', n.nspname, c.relname)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
+WHERE a.grantee <> c.relowner AND {_MINE}
 """
 
 _NEEDED = ("table", "view", "materialized view", "sequence", "column", "attribute", "function", "type", "value")
 """What the running release may name."""
 
+_GONE = {
+    "rows": "whoever reads the one above misses these rows",
+    "short call": "the running release may call it with fewer values",
+    "writable": "the running release may write through it",
+    "right": "the running release may need it",
+    "unique": "the running release may count on it (ON CONFLICT)",
+}
+"""What goes by itself, although that of which it is stays."""
+
 _NEW = {
+    "policed": "what no policy lets through is not there for others any more",
     "required": "a row without a value for it is not taken any more",
     "computed": "no value for it is taken any more",
     "constraint": "a row that does not fit it is not taken any more",
@@ -134,6 +180,9 @@ def broken(before: Known, now: Known) -> dict[tuple[str, str], str]:
             found[kind, name] = f"it was {value}, and becomes {now[kind, name]}"
         elif kind == "function" and value != now[kind, name]:
             found[kind, name] = f"it returned {value}, and now {now[kind, name]}"
+    for (kind, name), value in before.items():
+        if kind in _GONE and not _still(kind, name, value, now):
+            found[kind, name] = _GONE[kind]
     there = _relations(before) | {name for kind, name in before if kind == "type"}
     for (kind, name), value in now.items():
         if kind not in _NEW or (kind, name) in before:
@@ -144,6 +193,22 @@ def broken(before: Known, now: Known) -> dict[tuple[str, str], str]:
         if owner in there and not unknown:
             found[kind, name] = _NEW[kind]
     return found
+
+
+def _still(kind: str, name: str, value: str, now: Known) -> bool:
+    """Whether it is there, or has gone with all that it is of, which is told."""
+    if (kind, name) in now:
+        return kind != "short call" or int(now[kind, name]) >= int(value)
+    if kind == "short call":
+        return ("function", name) not in now
+    if kind == "writable":
+        return ("view", name) not in now
+    owner, *columns = value.split("\n")
+    if owner not in _relations(now):
+        return True
+    if kind == "rows":
+        return False
+    return any(("column", one) not in now for one in columns)
 
 
 def _owner(column: str) -> str:

@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from plantroom.delivery.schema import cli_fleet, policy
 from plantroom.delivery.schema.model import Diff, Hazard, SaferForm, Script, Status, longest
-from plantroom.kernel.verdict import Allowed
+from plantroom.kernel.verdict import Allowed, Refused
 from plantroom.runtime.terminal import Json, err, out, print_json, print_text, session, table_of
 
 if TYPE_CHECKING:
@@ -151,8 +151,8 @@ def _progress() -> Iterator[Callable[[str], None]]:
 
 def data(found: Diff) -> dict[str, Any]:
     """The answer as JSON-like data. `script` is null where it is refused."""
-    verdict = policy.judge(found.hazards)
     script = found.script
+    verdict = Refused(found.reason) if found.status is Status.REFUSED else policy.judge(found.hazards)
     return {
         "status": found.status.value,
         "from": found.begins,
@@ -215,9 +215,11 @@ def _tell(found: Diff, safer: bool) -> None:
         _hazards(lines)
     kept = found.kept
     assert kept is not None
+    said = f"with {escape(script.way)}: the script ends where it should (by pg_dump)"
+    if found.status is Status.MEASURED:
+        said = "the script runs, and nobody said where it should lead"
     err.print(
-        f"[green]proven[/] with {escape(script.way)}: the script ends where it should (by pg_dump);"
-        f" tried on {kept.rows} rows in {kept.seeded} of {kept.tables} tables"
+        f"[green]{found.status.value}[/] {said}; tried on {kept.rows} rows in {kept.seeded} of {kept.tables} tables"
     )
     if found.safer is not None and not safer:
         err.print(f"a safer form is proven too (--safer): {_gain(found.script, found.hazards, found.safer)}")

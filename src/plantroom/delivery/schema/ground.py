@@ -72,6 +72,7 @@ _CATALOG = "pg_catalog,pg_temp"
 """The superuser's search path: nothing that a script has made is called by name."""
 _NO_ROLE = re.compile(r'role "(.+)" does not exist')
 _DENIED = "42501"
+_NO_TRANSACTION = "25P01"
 _UNDEFINED_OBJECT = "42704"
 _DUPLICATE_OBJECT = "42710"
 _SETTINGS = re.compile(r"SET\s+(?!CONSTRAINTS)|SELECT\s+pg_catalog\.set_config|RESET\b", re.IGNORECASE)
@@ -255,6 +256,10 @@ class Session:
     def run(self, statement: Statement) -> Statement | Failure:
         """One statement, as the owner or, where only that is possible, as superuser; which it was is in the answer."""
         failure = self.try_on(self.owner, statement)
+        if failure is not None and failure.state == _NO_TRANSACTION:
+            self.owner.execute("BEGIN")
+            failure = self.try_on(self.owner, statement)
+            self.owner.execute("COMMIT" if failure is None else "ROLLBACK")
         for _ in range(20):
             missing = _NO_ROLE.search(failure.message) if failure is not None else None
             if failure is None or failure.state != _UNDEFINED_OBJECT or missing is None:

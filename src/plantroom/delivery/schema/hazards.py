@@ -43,6 +43,8 @@ _HELD = """
 _MOMENT = "for a moment"
 _UNTIL = "until statement {} is through"
 _WHOLE = "no statement takes it by itself, but all of them do"
+_SWAPPED = "by this name are the values of another now"
+_UNLOGGED = "they are gone when PostgreSQL does not end in order"
 _KEPT = "what it takes is in a backup only"
 _VALUE = re.compile(r"ALTER\s+TYPE\b.*\bADD\s+VALUE\b", re.IGNORECASE | re.DOTALL)
 # A table that took no row of ours is read through as well.
@@ -114,14 +116,19 @@ def measure(ground: Ground, start: str, statements: Sequence[Statement]) -> Meas
                 Hazard(HazardClass.FAILS_WITH_ROWS, number, name, f"rows may have what it does not take: {missing}")
                 for name, missing in unseen.unfit(stood, stands, began)
             ]
+            hazards += [
+                Hazard(HazardClass.CHANGES_VALUES, number, name, unseen.STALE.format(keeps))
+                for name, keeps in unseen.stale(stood, stands)
+            ]
             hazards += [Hazard(HazardClass.CANNOT_BE_UNDONE, number, name, _KEPT) for name in (*gone, *changed)]
             lasting.append(_missed(session.owner, counted_on, counters, stands))
             found += hazards
             before, stood = after, stands
     found += _since(lasting)
+    swapped = [] if any(one.declared for one in statements) else seeds.swapped(first, before)
+    altered += swapped
     gone, changed = seeds.lost(first, before, first)
-    told = {one.subject for one in found if one.kind is HazardClass.LOSES_DATA}
-    found += [Hazard(HazardClass.LOSES_DATA, len(statements) - 1, name, _WHOLE) for name in gone if name not in told]
+    found += _in_all(found, len(statements) - 1, gone, swapped)
     taken += [name for kind, _, name in lasting[-1] if kind is HazardClass.LOSES_DATA] if lasting else []
     gone += [name for name in dict.fromkeys(taken) if name not in gone]
     changed += [name for name in dict.fromkeys(altered) if name not in changed]
@@ -162,9 +169,20 @@ def _worded(
         found.append(Hazard(HazardClass.CHANGES_VALUES, number, "", unseen.HIDDEN))
     if not one.declared and not changed and (type_ := wording.value_renamed(one.sql)):
         found.append(Hazard(HazardClass.CHANGES_VALUES, number, f"type {type_}", unseen.UNSHOWN))
+    if table := wording.unlogged(one.sql):
+        found.append(Hazard(HazardClass.LOSES_DATA, number, f"rows of {table}", _UNLOGGED))
     if _VALUE.match(bare(one.sql)):
         found.append(Hazard(HazardClass.CANNOT_BE_UNDONE, number, "", "no value is ever taken from an enum"))
     return found
+
+
+def _in_all(found: Sequence[Hazard], last: int, gone: Sequence[str], swapped: Sequence[str]) -> list[Hazard]:
+    """What no statement does by itself."""
+    told = {one.subject for one in found if one.kind is HazardClass.LOSES_DATA}
+    return [
+        *(Hazard(HazardClass.LOSES_DATA, last, name, _WHOLE) for name in gone if name not in told),
+        *(Hazard(HazardClass.CHANGES_VALUES, last, name, _SWAPPED) for name in swapped),
+    ]
 
 
 def _known(connection: Connection) -> breaking.Known:

@@ -277,6 +277,17 @@ def lost(before: Seeded, after: Seeded, first: Seeded) -> tuple[list[str], list[
     return gone, changed
 
 
+def swapped(first: Seeded, last: Seeded) -> list[str]:
+    """Columns whose name another one has that was there before them by another name."""
+    found = []
+    for oid, table in first.tables.items():
+        names = {one.name: one.number for one in table.columns}
+        for one in last.tables[oid].columns if oid in last.tables else ():
+            if names.get(one.name, one.number) != one.number and one.number in names.values():
+                found.append(f"column {table.known}.{one.name}")
+    return found
+
+
 def renamed(first: Seeded, before: Seeded, after: Seeded) -> Seeded:
     """What there was first, as it is called after a statement that only gave values other names."""
     now = {key: after.values[key] for key in before.values.keys() & after.values.keys() & first.values.keys()}

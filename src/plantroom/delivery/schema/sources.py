@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from plantroom.delivery.schema.ground import Ground
 from plantroom.delivery.schema.model import Failure, SchemaError, Statement
+from plantroom.delivery.schema.names import IDENTIFIER
 from plantroom.delivery.schema.statements import split
 from plantroom.runtime.scratch import Scratch
 
 _DATABASE = ("postgresql://", "postgres://")
 _RELEASE = re.compile(r"[a-z][a-z0-9-]*@[^/]+|sha256:[0-9a-f]{64}")
 
+_OWNED = re.compile(rf"^ALTER\s.*\sOWNER\s+TO\s+(?P<owner>{IDENTIFIER})\s*$", re.DOTALL)
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://")
 
 Released = Callable[[str], str]
@@ -26,7 +29,7 @@ def read(scratch: Scratch, source: str, released: Released | None = None) -> lis
     """Raises SchemaError PR001 for what is not there or is no text, PR002 for what is no SQL, PR003 for a database
     that cannot be dumped; what `released` raises for an artefact that is not there."""
     if source.startswith(_DATABASE):
-        return split(_dump(scratch, source))
+        return _without_owner(split(_dump(scratch, source)))
     if other := _URL.match(source):
         raise SchemaError(
             "PR003",
@@ -75,6 +78,9 @@ def _file(path: Path) -> list[Statement]:
     except UnicodeDecodeError as error:
         remedy = "A dump is to be plain text: pg_dump --format=plain"
         raise SchemaError("PR001", str(path), value="is not text in UTF-8", remedy=remedy) from error
+    if "\0" in text:
+        remedy = "Save it as plain text in UTF-8"
+        raise SchemaError("PR001", str(path), value="has a NUL character in it", remedy=remedy)
     try:
         return [replace(one, file=str(path)) for one in split(text)]
     except SchemaError as error:
@@ -89,10 +95,19 @@ def _dump(scratch: Scratch, url: str) -> str:
     return ended.stdout
 
 
+def _without_owner(statements: list[Statement]) -> list[Statement]:
+    """Files name no owner: all of it belongs to whoever runs them. So it is with what is, in a database, of the role to
+    which most is."""
+    owners = [_OWNED.search(one.sql) for one in statements]
+    counted = Counter(found["owner"] for found in owners if found)
+    most = max(counted, key=lambda owner: (counted[owner], owner), default=None)
+    return [one for one, found in zip(statements, owners, strict=True) if found is None or found["owner"] != most]
+
+
 def _mistake(failure: Failure, version: int) -> str:
     one = failure.statement
     text = f"{one.file or 'the dump'}:{one.line}: {failure.message.splitlines()[0]}"
-    if "is not available" in failure.message and "extension" in failure.message:
+    if ("is not available" in failure.message and "extension" in failure.message) or "ICU" in failure.message:
         text += (
             f" in the PostgreSQL {version} that proofs run on; name one that has it:"
             " --postgres BIN_DIRECTORY, or PLANTROOM_PROOF_POSTGRES"

@@ -8,7 +8,7 @@ What psql adds is taken from dumps: COPY data is left out, and of its commands o
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from plantroom.delivery.schema.halfdone import Recovery, recovery
 from plantroom.delivery.schema.model import SchemaError, Statement
@@ -20,7 +20,20 @@ _COPY = re.compile(r"\s*COPY\b.*\bFROM\s+STDIN\b", re.IGNORECASE | re.DOTALL)
 _ROUTINE = re.compile(r"\s*CREATE\s+(OR\s+REPLACE\s+)?(FUNCTION|PROCEDURE)\b", re.IGNORECASE)
 _HARMLESS = ("\\restrict", "\\unrestrict")
 """What pg_dump puts around a dump since its versions of August 2025 (CVE-2025-8714)."""
-_TRANSACTION = re.compile(r"(BEGIN|START\s+TRANSACTION|COMMIT|END|ABORT|ROLLBACK)\b[^;]*;?\s*$", re.IGNORECASE)
+_TRANSACTION = re.compile(r"(BEGIN|START\s+TRANSACTION|COMMIT|END)\b(?!\s+PREPARED)[^;]*;?\s*$", re.IGNORECASE)
+_TAKEN_BACK = re.compile(
+    r"(ABORT|ROLLBACK|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION|COMMIT\s+PREPARED|DISCARD)\b[^;]*;?\s*$", re.IGNORECASE
+)
+_ANOTHER = re.compile(
+    r"SET\s+(?:SESSION\s+|LOCAL\s+)?(?:ROLE|SESSION\s+AUTHORIZATION)\s+(?!(?:DEFAULT|NONE)\b)"
+    r"|SELECT\s+(?:pg_catalog\s*\.\s*)?set_config\s*\(\s*'(?:role|session_authorization)'",
+    re.IGNORECASE,
+)
+_PASSING = re.compile(
+    r"SET\s+LOCAL\s+(?!(?:\w+_timeout|\w*work_mem|check_function_bodies|client_min_messages)\b)"
+    r"|SELECT\s+(?:pg_catalog\s*\.\s*)?set_config\s*\(.*,\s*(?:true|'t\w*'|'on')\s*\)",
+    re.IGNORECASE | re.DOTALL,
+)
 _OUTSIDE = re.compile(
     r"(CREATE|DROP)\s+(UNIQUE\s+)?INDEX\s+CONCURRENTLY\b|VACUUM\b|ALTER\s+SYSTEM\b"
     r"|REINDEX\b.*\bCONCURRENTLY\b|REINDEX\s+(\([^)]*\)\s*)?(SCHEMA|DATABASE|SYSTEM)\b"
@@ -34,9 +47,10 @@ _COMMENT = re.compile(r"/\*|\*/")
 
 def split(text: str) -> list[Statement]:
     """Every statement with its first line's number (from 1). Transaction commands are left out: who runs the statements
-    decides what is one transaction.
+    decides what is one transaction, but that what a text commits is committed there.
 
-    Raises SchemaError PR002 for what only psql understands, and for a quote or comment that never ends.
+    Raises SchemaError PR002 for what only psql understands, for what takes back or holds for one transaction only, and
+    for a quote or comment that never ends.
     """
     return _Splitter(text).run()
 
@@ -109,7 +123,11 @@ class _Splitter:
             )
             if _COPY.match(body):
                 self._skip_data()
-            elif not _TRANSACTION.match(body):
+            elif _TRANSACTION.match(body):
+                if found:
+                    found[-1] = replace(found[-1], boundary=True)
+            else:
+                _refuse(body, line)
                 found.append(statement(sql, line))
         self.start, self.depth, self.blocks, self.last_word = self.at, 0, 0, ""
 
@@ -192,6 +210,19 @@ class _Splitter:
     def _endless(self, what: str) -> SchemaError:
         line = self.text.count("\n", 0, self.at) + 1
         return SchemaError("PR002", f"line {line}", value=f"a {what} that never ends", remedy="Close it")
+
+
+def _refuse(body: str, line: int) -> None:
+    word = " ".join(body.split()[:2]).strip(";")
+    if _TAKEN_BACK.match(body):
+        remedy = "Leave out what it takes back, and it: every statement here is to have its effect"
+        raise SchemaError("PR002", f"line {line}", value=f"{word} takes back or splits a transaction", remedy=remedy)
+    if _ANOTHER.match(body):
+        remedy = "Say whose a thing is with ALTER … OWNER TO; pg_dump without --use-set-session-authorization does"
+        raise SchemaError("PR002", f"line {line}", value=f"{word} has what follows done by another role", remedy=remedy)
+    if _PASSING.match(body):
+        remedy = "Write SET, or set_config(…, false), or names with their schema"
+        raise SchemaError("PR002", f"line {line}", value=f"{word} holds for one transaction only", remedy=remedy)
 
 
 def statement(sql: str, line: int = 0) -> Statement:

@@ -64,6 +64,11 @@ _ROUTINES = f"""
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
     WHERE p.prokind IN ('f', 'p') AND {_MINE}
 """
+# Whoever reads one runs what it calls.
+_VIEWS = f"""
+    SELECT c.relname, pg_catalog.pg_get_viewdef(c.oid) FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('v', 'm') AND {_MINE}
+"""
 # What acts when rows of a table change: functions by their names, rules by their text.
 _ACTING = f"""
     SELECT c.relname, p.proname FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
@@ -90,11 +95,31 @@ _SEQUENCES = f"""
     ) o ON true
     WHERE {_MINE}
 """
+# What keeps what a function has computed: an index, a stored column, and a check that rows have passed.
+_COMPUTED = f"""
+    SELECT p.oid::bigint, pg_catalog.md5(p.prosrc || coalesce(p.prosqlbody::text, '')),
+        pg_catalog.format('%I.%I', n.nspname, p.proname), pg_catalog.string_agg(DISTINCT CASE d.classid
+            WHEN 'pg_catalog.pg_class'::pg_catalog.regclass THEN 'index ' || pg_catalog.format('%s', d.objid::regclass)
+            WHEN 'pg_catalog.pg_constraint'::pg_catalog.regclass THEN 'constraint ' || o.conname
+            ELSE 'column ' || pg_catalog.format('%s.%s', f.adrelid::regclass, a.attname) END, ', ')
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.refobjid = p.oid
+    LEFT JOIN pg_catalog.pg_index i
+        ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND i.indexrelid = d.objid
+    LEFT JOIN pg_catalog.pg_constraint o
+        ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND o.oid = d.objid AND o.contype = 'c'
+    LEFT JOIN pg_catalog.pg_attrdef f
+        ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND f.oid = d.objid
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum AND a.attgenerated = 's'
+    WHERE (i.indexrelid IS NOT NULL OR o.oid IS NOT NULL OR a.attnum IS NOT NULL) AND {_MINE}
+    GROUP BY p.oid, n.nspname, p.proname
+"""
 _GIVEN = 1000
 _RELATION = "SELECT oid::bigint, relkind::text FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass(%s)"
 
 HIDDEN = "what it does to rows cannot be seen from here"
 UNSHOWN = "it may do so to rows that are not ours"
+STALE = "by its old body: {}"
 CUT = "what does not fit is cut or rounded"
 
 
@@ -123,6 +148,8 @@ class Part:
 class Standing:
     partitions: Mapping[int, str]
     parts: Mapping[tuple[int, int], Part]
+    computed: Mapping[int, tuple[str, str, str]]
+    """By a function that rows are kept by, a mark of its body, its name and what keeps them."""
 
     @property
     def holders(self) -> set[int]:
@@ -138,7 +165,10 @@ def look(connection: Connection) -> Standing:
         parts[oid, number] = Part(
             of, name, type_oid, modifier, type_, kind, made, inside, relation == "c", tuple(labels)
         )
-    return Standing(partitions, parts)
+    computed = {
+        oid: (mark, name, kept_) for oid, mark, name, kept_ in connection.execute(_COMPUTED.encode()).fetchall()
+    }
+    return Standing(partitions, parts, computed)
 
 
 def lost(before: Standing, after: Standing, first: Standing) -> list[str]:
@@ -167,6 +197,15 @@ def narrowed(before: Standing, after: Standing, first: Standing) -> list[str]:
         and not part.generated
         and not part.in_partition
         and not _keeps(part, after.parts[key])
+    ]
+
+
+def stale(before: Standing, after: Standing) -> list[tuple[str, str]]:
+    """Functions that are of another body now, with what keeps what the old one has computed."""
+    return [
+        (f"function {name}", kept_)
+        for oid, (mark, name, kept_) in before.computed.items()
+        if oid in after.computed and after.computed[oid][0] != mark
     ]
 
 
@@ -221,7 +260,8 @@ def _runs_hidden(connection: Connection, sql: str, named: set[str]) -> bool:
     it changes."""
     bodies: dict[str, str] = {}
     acting = connection.execute(_ACTING.encode()).fetchall() if wording.writes(sql) else []
-    for name, body in [*connection.execute(_ROUTINES.encode()).fetchall(), *acting]:
+    views = connection.execute(_VIEWS.encode()).fetchall()
+    for name, body in [*connection.execute(_ROUTINES.encode()).fetchall(), *acting, *views]:
         bodies[name] = f"{bodies.get(name, '')} {body}"
     known = named & set(bodies)
     waiting = list(known)

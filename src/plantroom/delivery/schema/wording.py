@@ -8,8 +8,21 @@ from dataclasses import dataclass
 
 from plantroom.delivery.schema.names import IDENTIFIER, NAME, kept
 
-_CHANGES_ROWS = re.compile(r"(?:INSERT|UPDATE|DELETE|MERGE|TRUNCATE|WITH|EXPLAIN|PREPARE)\b", re.IGNORECASE)
-_RUNS = re.compile(r"(?:DO|CALL|EXECUTE|SELECT|VALUES|INSERT|UPDATE|DELETE|MERGE|WITH|EXPLAIN)\b", re.IGNORECASE)
+# A table is made of what a query finds, or its data is copied out: the query is run, whatever else it does.
+_OF_QUERY = r"(?:CREATE\b.*?\bTABLE\b.*?\bAS\b|COPY\b)?[(\s]*"
+_CHANGES_ROWS = re.compile(
+    rf"{_OF_QUERY}\b(?:INSERT|UPDATE|DELETE|MERGE|TRUNCATE|WITH|EXPLAIN|PREPARE)\b", re.IGNORECASE | re.DOTALL
+)
+_RUNS = re.compile(
+    rf"(?:{_OF_QUERY}\b(?:SELECT|VALUES|TABLE|INSERT|UPDATE|DELETE|MERGE|WITH|EXPLAIN|EXECUTE)|DO|CALL|REFRESH)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_BY_NAME = re.compile(r"\b(?:lo_\w+|lowrite|dblink\w*|query_to_xml\w*|cursor_to_xml\w*)\s*\(", re.IGNORECASE)
+"""PostgreSQL's own functions that change large objects, or run what they are given as text."""
+_EXECUTES = re.compile(rf"{_OF_QUERY}\bEXECUTE\b", re.IGNORECASE | re.DOTALL)
+_UNLOGGED = re.compile(
+    rf"ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?P<table>{NAME})\s+.*\bSET\s+UNLOGGED\b", re.IGNORECASE | re.DOTALL
+)
 _MAY = re.compile(r"\b(?:DELETE|UPDATE|TRUNCATE|MERGE|EXECUTE|DROP|ALTER)\b", re.IGNORECASE)
 _CALLS = re.compile(
     r"ALTER\s+(?:TABLE|DOMAIN|MATERIALIZED\s+VIEW)\b|REFRESH\b|REINDEX\b"
@@ -104,6 +117,12 @@ def value_renamed(sql: str) -> str:
     return match["type"] if match else ""
 
 
+def unlogged(sql: str) -> str:
+    """The table, as it is written, whose rows are not logged from now on; or ""."""
+    match = _UNLOGGED.match(plain(sql))
+    return match["table"] if match else ""
+
+
 def writes(sql: str) -> bool:
     """Whether it changes rows, so that triggers and rules act as well."""
     return _WRITES.search(plain(sql)) is not None
@@ -123,7 +142,7 @@ def called(sql: str) -> set[str]:
 def hidden(sql: str) -> bool:
     """Whether it runs what cannot be read, and that could be anything."""
     text = plain(sql)
-    if re.match(r"EXECUTE\b", text, re.IGNORECASE):
+    if _EXECUTES.match(text) or (_RUNS.match(text) and _BY_NAME.search(text)):
         return True
     return re.match(r"DO\b", text, re.IGNORECASE) is not None and may(sql)
 
