@@ -16,7 +16,7 @@ from google.protobuf.duration_pb2 import Duration
 from temporalio import workflow
 from temporalio.api.batch.v1 import BatchOperationTermination
 from temporalio.api.command.v1 import Command, StartTimerCommandAttributes
-from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
+from temporalio.api.common.v1 import ActivityType, Payload, Payloads, WorkflowExecution
 from temporalio.api.enums.v1 import CommandType, TaskQueueType
 from temporalio.api.failure.v1 import ApplicationFailureInfo, CanceledFailureInfo, Failure
 from temporalio.api.operatorservice.v1 import DeleteNamespaceRequest
@@ -30,6 +30,7 @@ from temporalio.api.workflowservice.v1 import (
     RespondActivityTaskFailedByIdRequest,
     RespondWorkflowTaskCompletedRequest,
     SetWorkerDeploymentCurrentVersionRequest,
+    StartActivityExecutionRequest,
     StartBatchOperationRequest,
     UpdateTaskQueueConfigRequest,
 )
@@ -332,8 +333,9 @@ async def leaves_behind(house: House) -> list[str]:
     await gone(client)
     await client.start_workflow(trains.WORKFLOW, "x", **name, task_queue=TASK_QUEUE, start_delay=timedelta(days=99))
     await gone(client)
-    await client.start_workflow(trains.WORKFLOW, "x", **name, task_queue=TASK_QUEUE, cron_schedule="* * * * *")
-    await gone(client)
+    for cron in ("* * * * *", "@every 1s"):
+        await client.start_workflow(trains.WORKFLOW, "x", **name, task_queue=TASK_QUEUE, cron_schedule=cron)
+        await gone(client)
     slow = UpdateTaskQueueConfigRequest.RateLimitUpdate(rate_limit=RateLimit(requests_per_second=0.001))
     await client.workflow_service.update_task_queue_config(
         UpdateTaskQueueConfigRequest(
@@ -345,6 +347,13 @@ async def leaves_behind(house: House) -> list[str]:
     )
     found = []
     for refused in (
+        StartActivityExecutionRequest(
+            namespace=NAMESPACE,
+            activity_id="m",
+            activity_type=ActivityType(name=rollout.PREPARE),
+            task_queue=TaskQueue(name=TASK_QUEUE),
+            start_to_close_timeout=Duration(seconds=9),
+        ),
         SetWorkerDeploymentCurrentVersionRequest(
             namespace=NAMESPACE, deployment_name="m", build_id="1", ignore_missing_task_queues=True
         ),

@@ -28,6 +28,7 @@ _SWITCHES = (
     "frontend.workflowRulesAPIsEnabled",
     "frontend.enableBatcher",
     "frontend.enableSchedules",
+    "activity.enableStandalone",
     # Tasks could be sent to a version of the worker that nobody runs.
     "system.enableDeployments",
     "system.enableDeploymentVersions",
@@ -81,7 +82,7 @@ async def _end_strange(client: Client) -> list[str]:
     """What stands under a name that may be wanted, and that no worker takes up."""
     found = []
     async for one in client.list_workflows("ExecutionStatus = 'Running'"):
-        if _strange(one):
+        if await _strange(client, one):
             try:
                 await client.get_workflow_handle(one.id, run_id=one.run_id).terminate("nobody of Plantroom started it")
             except RPCError as error:
@@ -91,10 +92,20 @@ async def _end_strange(client: Client) -> list[str]:
     return found
 
 
-def _strange(one: WorkflowExecution) -> bool:
-    """Ours are for our worker, and begin at once; what our worker does not know it ends itself."""
-    begins = one.execution_time or one.start_time
-    return one.task_queue != TASK_QUEUE or begins - one.start_time > timedelta(seconds=1)
+async def _strange(client: Client, one: WorkflowExecution) -> bool:
+    """Ours are for our worker, and begin at once, but for one that follows itself at once: Temporal has that wait for a
+    moment. What our worker does not know it ends itself."""
+    wait = (one.execution_time or one.start_time) - one.start_time
+    if one.task_queue != TASK_QUEUE or wait > timedelta(seconds=1):
+        return True
+    if not wait:
+        return False
+    handle = client.get_workflow_handle(one.id, run_id=one.run_id)
+    async for event in handle.fetch_history_events(page_size=1):
+        begun = event.workflow_execution_started_event_attributes
+        # Again and again, or after it has failed.
+        return bool(begun.cron_schedule) or begun.HasField("retry_policy")
+    return False
 
 
 async def _unlimited(client: Client) -> list[str]:

@@ -275,7 +275,7 @@ def coming(
         if goes_back and (why := left_on_it(target, management)):
             return f"train {train.name} goes back without it: {why}"
         until = soaking(train, others)
-        doing = f"in ring {train.ring}, {train.state.value}"
+        doing = f"in ring {train.ring}, {train.state.value}" if train.ring else train.state.value
         if until is not None:
             doing = f"in ring {train.ring}, which soaks until {until:%H:%M:%S} UTC, then comes its verdict"
         stays = train.state is TrainState.GOING_BACK or train.abort_by

@@ -108,6 +108,8 @@ class _Up:
             try:
                 for name in (*await engines.revive(), *await platform.revive()):
                     err.print(f"[yellow]restarted[/] {escape(name)}")
+                for name in await platform.guard():
+                    err.print(f"[bold red]taken[/] out of traffic: {escape(name)}")
                 for what in await engines.tidy():
                     err.print(f"[yellow]taken away from Temporal[/]: {escape(what)}, which a stranger left there")
                 if time.monotonic() >= renewal:

@@ -75,6 +75,10 @@ class LocalPlatform:
     async def _revive_traffic(self) -> list[str]:
         return list(await asyncio.to_thread(self._traffic.revive))
 
+    async def guard(self) -> list[str]:
+        """Keep requests from whoever has taken an instance's port; whose it is. Cheap: it is called every second."""
+        return await self._traffic.guard()
+
     async def shutdown(self) -> None:
         """End every process of this home; the next `revive` starts them again. Instances first, then what they use."""
         await self._machines.shutdown()

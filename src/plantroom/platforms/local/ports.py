@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from plantroom.kernel.errors import PlatformError
+from plantroom.platforms.local.listeners import strangers
 from plantroom.runtime.engines import port_free
 
 ADDRESS = "127.0.0.1"
@@ -22,8 +23,9 @@ class Ports:
         self._salt = str(home)
 
     def claim(self, instance: str) -> int:
-        """The port that this instance has, or else a free one. Raises PlatformError PR403 when there is none."""
-        self._directory.mkdir(parents=True, exist_ok=True)
+        """The port that this instance has, unless somebody else has taken it, or else a free one. Raises PlatformError
+        PR403 when there is none."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         span = LAST_PORT - FIRST_PORT + 1
         first = int.from_bytes(hashlib.sha256(f"{self._salt}:{instance}".encode()).digest()[:8], "big")
         for step in range(span):
@@ -33,8 +35,11 @@ class Ports:
                 with claim.open("x", encoding="utf-8") as file:
                     file.write(instance)
             except FileExistsError:
-                if self._owner(port) == instance:
+                if self._owner(port) != instance:
+                    continue
+                if not strangers([port]):
                     return port
+                claim.unlink()
                 continue
             if port_free(port):
                 return port

@@ -33,6 +33,7 @@ from plantroom.platforms.local.haproxy_config import (
     refuse_unfit,
     refuse_unfit_address,
 )
+from plantroom.platforms.local.listeners import strangers
 from plantroom.runtime.clock import now
 
 _FRONTEND_ROW = 1
@@ -50,6 +51,7 @@ class LocalTraffic:
     def __init__(self, home: Path, run: Path, ports: LocalPorts, own: Path | None = None) -> None:
         """`own`: the master socket of an HAProxy that the user runs; see `Balancer`."""
         self._balancer = Balancer(home, run, ports, own)
+        self._taken: set[tuple[str, str]] = set()
 
     @property
     def authority(self) -> Path:
@@ -61,6 +63,32 @@ class LocalTraffic:
     def revive(self) -> list[str]:
         """Start HAProxy with all routes and members unless it runs; the names of what was started. Blocking."""
         return ["haproxy"] if self._balancer.start() else []
+
+    async def guard(self) -> list[str]:
+        """Send nothing to a member on whose port another account listens, for as long as it does; what was found now.
+
+        Only the worker is told: who is admitted stays as it is. Does nothing while HAProxy does not answer."""
+        routes = self._balancer.load().routes
+        members = {
+            (environment, instance): member
+            for environment, route in routes.items()
+            for instance, member in route.members.items()
+            if member.admitted
+        }
+        strange = await asyncio.to_thread(strangers, {member.port for member in members.values()})
+        taken = {key for key, member in members.items() if member.port in strange}
+        if taken == self._taken:
+            return []
+        async with self._balancer.changing():
+            worker = await self._balancer.current()
+            for environment, instance in taken - self._taken:
+                server = f"{encode(environment)}/{encode(instance)}"
+                await self._tell_all(worker, [f"set server {server} state drain", f"shutdown sessions server {server}"])
+            for key in (self._taken - taken) & members.keys():
+                await self._admit(worker, *key, members[key])
+        found = [f"{key[1]} (account {strange[members[key].port]} has its port)" for key in taken - self._taken]
+        self._taken = taken
+        return found
 
     def shutdown(self) -> None:
         """End HAProxy and its workers. Blocking. Not running is no error."""

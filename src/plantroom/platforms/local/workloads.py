@@ -19,6 +19,7 @@ import httpx
 from plantroom.kernel.errors import ArtefactError, PlatformError
 from plantroom.platforms.contract import ArtefactSource, InstanceSeen, InstanceSpec, ProcessKind, Running
 from plantroom.platforms.local import launcher, records
+from plantroom.platforms.local.listeners import strangers
 from plantroom.platforms.local.ports import ADDRESS, Ports
 from plantroom.platforms.local.servers import LocalMachines, Server
 from plantroom.platforms.local.supervision import BAD_NAME, ENDED, Away, ProcessState, SupervisorFault, program_config
@@ -102,7 +103,12 @@ class LocalWorkloads:
         # Asked first: another process may answer on the port of one that has ended.
         if state not in (ProcessState.RUNNING, ProcessState.STARTING):
             return _ended(server, instance, f"its process is {_words(state)}")
-        return await _ask(f"http://{ADDRESS}:{record['port']}{record['process']['health_path'] or '/'}")
+        port = record["port"]
+        why = await _ask(f"http://{ADDRESS}:{port}{record['process']['health_path'] or '/'}")
+        # Whatever it answers: nothing that it is told is meant for somebody else.
+        if account := strangers([port]):
+            return f"account {account[port]} listens on its port {port} in its place"
+        return why
 
     def _find(self, instance: str) -> Iterator[tuple[Server, dict[str, Any]]]:
         for server in self._machines.servers():
