@@ -124,6 +124,8 @@ async def test_a_creation_that_was_cut_off_is_finished(local: LocalPlatform) -> 
     ("by_hand", "wrong"),
     [
         ("ALTER ROLE {0} NOLOGIN", ["its role cannot log in"]),
+        ("ALTER DATABASE {0} CONNECTION LIMIT 0", ["it takes 0 connections at most"]),
+        ("ALTER ROLE {0} CONNECTION LIMIT 1", ["its role may have 1 connections at most"]),
         ("ALTER ROLE {0} SUPERUSER BYPASSRLS", ["its role is a superuser", "its role passes by row security"]),
         ("ALTER ROLE {0} CREATEDB REPLICATION", ["its role may create databases", "its role may replicate"]),
         ("ALTER ROLE {0} PASSWORD 'known'", ["its role has a password"]),

@@ -231,6 +231,7 @@ WHOLE = {"entries": [], "checkpoints": [], "public_key": "00"}
         (json.dumps(WHOLE | {"checkpoints": [5]}), "has checkpoints of which number 1 is not text"),
         (json.dumps(WHOLE | {"public_key": None}), "has a public_key that is not in hexadecimal"),
         (json.dumps(WHOLE | {"public_key": "0"}), "has a public_key that is not in hexadecimal"),
+        (json.dumps(WHOLE)[:-1] + ', "entries": []}', "says entries twice"),
         ('{"entries":\n}', "is not JSON from line 2, column 1 on"),
         ("", "is not JSON from line 1, column 1 on"),
         ("[" * 100_000, "is not JSON in UTF-8"),

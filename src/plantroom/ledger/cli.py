@@ -144,7 +144,9 @@ def checkpoint(context: typer.Context, as_json: Json = False) -> None:
 def _read(file: Path) -> dict[str, Any]:
     """A copy of a ledger: what its lines say is read later, one by one, so that an odd one does not hide the others."""
     try:
-        data = json.loads(file.read_text("utf-8"))
+        data = json.loads(file.read_text("utf-8"), object_pairs_hook=_once)
+    except _SaidTwiceError as error:
+        raise _no_copy(file, f"says {error} twice") from error
     except OSError as error:
         raise _no_copy(file, f"cannot be read: {(error.strerror or str(error)).lower()}") from error
     except json.JSONDecodeError as error:
@@ -155,6 +157,17 @@ def _read(file: Path) -> dict[str, Any]:
     if wrong is not None:
         raise _no_copy(file, wrong)
     found: dict[str, Any] = data
+    return found
+
+
+class _SaidTwiceError(ValueError):
+    """One reader takes the first, another the last."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _SaidTwiceError(next(name for place, (name, _) in enumerate(pairs) if name in dict(pairs[:place])))
     return found
 
 

@@ -158,6 +158,13 @@ class Engines:
                 *("--dynamic-config-value", 'history.workflowTaskRetryMaxInterval="1s"'),
                 *TURNED_OFF,
             ]
+            if not port_free(port):
+                raise EngineError(
+                    "PR806",
+                    "Temporal",
+                    value=f"does not start: somebody else listens on 127.0.0.1:{port}",
+                    remedy="End that, or start `plantroom up` again: it takes another port",
+                )
             self._temporal.spawn(command, log=self._home / "logs" / "temporal.log")
         await self._temporal_answers(port)
 

@@ -22,6 +22,7 @@ _COLUMNS = """
     r.rolcanlogin,
     ARRAY[r.rolsuper, r.rolcreatedb, r.rolcreaterole, r.rolreplication, r.rolbypassrls],
     r.rolpassword IS NOT NULL,
+    ARRAY[d.datconnlimit, r.rolconnlimit],
     ARRAY(
         SELECT DISTINCT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(g.grantee)::text END
           FROM pg_catalog.aclexplode(coalesce(d.datacl, pg_catalog.acldefault('d', d.datdba))) g
@@ -51,9 +52,10 @@ _ATTRIBUTES = (
 _CLOSE = (
     "REVOKE ALL ON DATABASE {0} FROM PUBLIC",
     "GRANT CONNECT, TEMPORARY, CREATE ON DATABASE {0} TO {0}",
+    "ALTER DATABASE {0} CONNECTION LIMIT -1",
     "ALTER DATABASE {0} ALLOW_CONNECTIONS true",
 )
-_PLAIN = "ALTER ROLE {0} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD NULL"
+_PLAIN = "ALTER ROLE {0} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD NULL CONNECTION LIMIT -1"
 _MEMBERS = """
     SELECT pg_catalog.pg_get_userbyid(m.roleid)::text, pg_catalog.pg_get_userbyid(m.member)::text,
            pg_catalog.pg_get_userbyid(m.grantor)::text
@@ -115,12 +117,15 @@ def _kept(
     login: bool | None,
     attributes: list[bool | None],
     password: bool,
+    limits: list[int | None],
     connecting: list[str],
     members: list[str],
     memberships: list[str],
 ) -> Kept:
     strangers = tuple(one for one in connecting if one not in (name, SUPERUSER))
     wrong = [] if owner == SUPERUSER else [f"it belongs to {owner}"]
+    for what, limit in zip(("it takes", "its role may have"), limits, strict=True):
+        wrong += [f"{what} {limit} connections at most"] if limit is not None and limit >= 0 else []
     if role:
         wrong += [] if login else ["its role cannot log in"]
         wrong += [f"its role {what}" for what, has in zip(_ATTRIBUTES, attributes, strict=True) if has]
