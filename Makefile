@@ -21,8 +21,9 @@ $(READY): uv.lock pyproject.toml
 demo: $(READY) ## the main job on embedded engines: six clients, a release night under traffic (KEEP=1 leaves it up)
 	@$(BIN)/python examples/demo.py $(if $(filter-out 0,$(KEEP)),--keep)
 
-test: $(READY) ## all tests
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+# One more than cores: much of it waits for what it has started.
+test: $(READY) ## all tests (FAULTS=all: kills at every point of every step)
+	@FAULTS=$(FAULTS) $(BIN)/python -m pytest -q -n $$(n=$$(nproc); echo $$((n < 5 ? n + 1 : 6))) --dist loadfile --no-loadscope-reorder
 
 hosts: ## what more tests need from Debian's packages: PostgreSQL 15 (root, apt; else those tests are skipped)
 	@.ci/hosts

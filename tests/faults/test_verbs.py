@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.faults import strikes as of_strikes
 from tests.faults.strikes import PARTS, POINTS, strikes
 
 from plantroom.delivery.tenancy import activities as tenancy_activities
@@ -67,13 +68,16 @@ def test_what_is_journaled_is_what_is_struck() -> None:
     )
 
 
+@pytest.mark.parametrize("every", [True, False])
 @pytest.mark.parametrize("victim", ["worker", "up", "engines"])
-def test_every_verb_has_its_strike(victim: str) -> None:
+def test_every_verb_has_its_strike(victim: str, every: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of_strikes, "EVERY", every)
     for part, of in PARTS.items():
         made = strikes(victim, part)
         assert {one.verb for one in made} == set(of)
+        assert {one.point for one in made} == set(POINTS)
         points = {(one.verb, one.point) for one in made}
-        assert len(points) == len(of) * len(POINTS)
+        assert len(points) == len(of) * (len(POINTS) if every or victim == "engines" else 1)
         if victim == "engines":
             assert {one.victim for one in made} == {"postgres", "temporal", "haproxy"}
 

@@ -41,6 +41,8 @@ CREATE FUNCTION purges() RETURNS integer LANGUAGE plpgsql AS $$
 BEGIN DELETE FROM seen WHERE id > 1000; RETURN 1; END $$;
 CREATE SEQUENCE ticket;
 CREATE TABLE numbered (id serial, computed integer);
+CREATE TABLE by_year (id integer, at date) PARTITION BY RANGE (at);
+CREATE TABLE of_2020 PARTITION OF by_year FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
 CREATE RULE ruled AS ON INSERT TO ruled DO ALSO DELETE FROM seen WHERE id > 1000;
 """
 
@@ -179,6 +181,7 @@ CHANGE = "WITH other AS (UPDATE item SET note = 'x' WHERE size > 1000000 RETURNI
         ("CREATE VIEW purging AS SELECT purges() AS x; TABLE purging", [(CHANGES, "")]),
         ("CREATE VIEW purging AS SELECT purges() AS x", []),
         ("SELECT lo_unlink(lo_create(0))", [(CHANGES, "")]),
+        ("ALTER TABLE by_year DETACH PARTITION of_2020", [(LOSES, "partition public.of_2020")]),
         ("ALTER TABLE item SET UNLOGGED", [(LOSES, "rows of item")]),
         (
             "ALTER TABLE noted RENAME id TO was; ALTER TABLE noted RENAME other TO id;"

@@ -154,3 +154,22 @@ CREATE TABLE legacy_item (
   label text,
   price numeric
 );
+-- pair: inherits-not-null-and-check-in-parent
+-- from
+CREATE TABLE asset (
+  id integer,
+  label text,
+  CHECK (id > 0)
+);
+CREATE TABLE crane (
+  reach integer
+) INHERITS (asset);
+-- to
+CREATE TABLE asset (
+  id integer NOT NULL,
+  label text,
+  CHECK (id > 1)
+);
+CREATE TABLE crane (
+  reach integer DEFAULT 3
+) INHERITS (asset);

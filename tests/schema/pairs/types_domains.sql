@@ -252,3 +252,36 @@ CREATE TABLE kind_use (
   many kinded[]
 );
 CREATE FUNCTION kind_count(k kinded[]) RETURNS integer LANGUAGE sql IMMUTABLE AS $$ SELECT cardinality(k) $$;
+-- pair: domain-base-among-views-and-generated
+-- from
+CREATE DOMAIN money_amount AS numeric(12,2) CHECK (VALUE >= 0);
+CREATE TABLE article (
+  nr serial PRIMARY KEY,
+  price money_amount NOT NULL,
+  "price incl." numeric GENERATED ALWAYS AS (price * 1.19) STORED
+);
+CREATE TABLE sale (id bigserial PRIMARY KEY, article integer REFERENCES article, total money_amount DEFAULT 0);
+CREATE MATERIALIZED VIEW revenue AS SELECT article, sum(total) AS total FROM sale GROUP BY 1;
+CREATE UNIQUE INDEX revenue_article ON revenue (article);
+-- to
+CREATE DOMAIN money_amount AS numeric(14,4) CHECK (VALUE >= 0);
+CREATE TABLE article (
+  nr serial PRIMARY KEY,
+  price money_amount NOT NULL,
+  "price incl." numeric GENERATED ALWAYS AS (price * 1.19) STORED
+);
+CREATE TABLE sale (id bigserial PRIMARY KEY, article integer REFERENCES article, total money_amount DEFAULT 0);
+CREATE MATERIALIZED VIEW revenue AS SELECT article, sum(total) AS total FROM sale GROUP BY 1;
+CREATE UNIQUE INDEX revenue_article ON revenue (article);
+-- pair: domain-of-a-type-that-an-extension-brings
+-- from
+CREATE DOMAIN email AS text CHECK (VALUE ~ '@');
+CREATE TABLE person (id integer PRIMARY KEY, mail email);
+ALTER TABLE person ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON person FOR SELECT USING (mail = current_user::text);
+-- to
+CREATE EXTENSION citext;
+CREATE DOMAIN email AS citext CHECK (VALUE ~ '@');
+CREATE TABLE person (id integer PRIMARY KEY, mail email);
+ALTER TABLE person ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON person FOR SELECT USING (mail = current_user::citext);

@@ -8,7 +8,7 @@ did. Nothing is believed before the candidate, as a whole, has led a fresh copy 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from plantroom.delivery.schema import dumps, residue
@@ -16,6 +16,7 @@ from plantroom.delivery.schema.fills import placed
 from plantroom.delivery.schema.ground import Ground, said
 from plantroom.delivery.schema.hazards import Measured
 from plantroom.delivery.schema.model import Attempt, Diff, Entry, Failure, SchemaError, Script, Statement, Status
+from plantroom.delivery.schema.names import IDENTIFIER, NAME, kept, parts
 from plantroom.delivery.schema.ports import Engine
 from plantroom.delivery.schema.proof import Proof, prove, safer
 from plantroom.delivery.schema.statements import bare, statement
@@ -47,6 +48,20 @@ _INVALID = """
     JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE NOT i.indisvalid
 """
+_INHERITED = """
+    SELECT n.nspname || '.' || c.relname, CASE o.contype WHEN 'n' THEN a.attname ELSE o.conname END, o.contype = 'n'
+    FROM pg_catalog.pg_constraint o
+    JOIN pg_catalog.pg_class c ON c.oid = o.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (o.conkey) AND o.contype = 'n'
+    WHERE o.contype IN ('c', 'n') AND NOT o.conislocal
+"""
+"""NOT NULL from PostgreSQL 18 on, which knows whose it is."""
+_OF_TABLE = rf"ALTER\s+TABLE\s+(?:ONLY\s+)?(?P<table>{NAME})\s+"
+_SAYS = re.compile(
+    rf"{_OF_TABLE}(?:ALTER\s+(?:COLUMN\s+)?(?P<column>{IDENTIFIER})\s+SET\s+NOT\s+NULL\s*$"
+    rf"|ADD\s+CONSTRAINT\s+(?P<check>{IDENTIFIER})\s+CHECK\b)",
+    re.IGNORECASE,
+)
 _TABLES = """
     SELECT c.oid::bigint FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p')
 """
@@ -178,6 +193,9 @@ def _reach(
             done, _ = session.settle(residue.portable(one) for one in todo if not residue.owned(one))
         ran += done
         end = ground.dump(WORK)
+        if clearing is residue.Clearing.ALL and residue.types_differ(end, wanted):
+            # What it is made of may be there only now, and the engine has made anew what stands in its way.
+            ran += residue.prelude(ground, WORK, wanted, clearing)
         if not dumps.same(end, wanted):
             ran += residue.repair(ground, WORK, wanted)
             end = ground.dump(WORK)
@@ -216,6 +234,22 @@ def _sequences(ground: Ground) -> list[Statement]:
 
 
 def _from_engine(ground: Ground, engine: Engine) -> list[Statement]:
+    with ground.session(TO) as session:
+        found = session.owner.execute(_INHERITED).fetchall()
+    inherited = {(str(table), str(name), bool(null)) for table, name, null in found}
+    return [one for one in _asked(ground, engine) if not _has_it(one, inherited)]
+
+
+def _has_it(one: Statement, inherited: Collection[tuple[str, str, bool]]) -> bool:
+    """Whether it only says of a child what its parent says; said twice it would be its own as well."""
+    match = _SAYS.match(bare(one.sql))
+    if match is None:
+        return False
+    schema, table = parts(match["table"])
+    return (f"{schema}.{table}", kept(match["column"] or match["check"]), match["column"] is not None) in inherited
+
+
+def _asked(ground: Ground, engine: Engine) -> list[Statement]:
     try:
         # As the owner: what an engine calls by name may be a function of the schema that it reads.
         return engine.generate(ground.url(WORK, OWNER), ground.url(TO, OWNER))

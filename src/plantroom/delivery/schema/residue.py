@@ -34,7 +34,8 @@ _DERIVED = frozenset(
 """What may stand in the way of a change to a table, and can be made again after it."""
 _BESIDE = frozenset({"FK CONSTRAINT", "CONSTRAINT", "CHECK CONSTRAINT", "INDEX"})
 _REPLACED = re.compile(r"CREATE ((?:CONSTRAINT )?(?:FUNCTION|PROCEDURE|AGGREGATE|VIEW|RULE|TRIGGER))\b")
-_SEQUENCE = re.compile(r"CREATE SEQUENCE\b")
+_LARGEST = re.compile(r"\bMAXVALUE (?:32767|2147483647)\b")
+_SEQUENCE = re.compile(r"CREATE (?:UNLOGGED )?SEQUENCE\b")
 _KEPT_WHOLE = frozenset({"TABLE", "SEQUENCE", "SCHEMA", "EXTENSION", "INDEX ATTACH"})
 """Never dropped because it differs: only when it is not wanted at all."""
 
@@ -202,6 +203,9 @@ def prelude(ground: Ground, work: str, wanted: Sequence[Entry], clearing: Cleari
         ]
     with ground.session(work) as session:
         ran, _ = session.settle(todo)
+    if clearing is Clearing.ALL:
+        # Before an engine makes anew what stands in their way.
+        ran += swap_types(ground, work, wanted)
     return ran
 
 
@@ -211,6 +215,14 @@ def _parts(before: Entry, left: Entry) -> list[Statement]:
     kept = {name for name, column in mine.columns.items() if not column.generated} if mine else set()
     found = [sql for forms in inside.changes(before, left) for sql in forms[-1]]
     return [statement(sql) for sql in found if not any(sql.endswith(f" DROP COLUMN {name}") for name in kept)]
+
+
+def types_differ(have: Sequence[Entry], wanted: Sequence[Entry]) -> bool:
+    there = dumps.keyed(have)
+    return any(
+        one.kind in ("TYPE", "DOMAIN") and one.key in there and all(mine.sql != one.sql for mine in there[one.key])
+        for one in wanted
+    )
 
 
 def repair(ground: Ground, work: str, wanted: Sequence[Entry]) -> list[Statement]:
@@ -275,7 +287,10 @@ def _replace(ground: Ground, work: str, wanted: Sequence[Entry]) -> list[Stateme
             if options and kind:
                 cycle = "" if re.search(r"\bCYCLE\s*$", options.group(2)) else " NO CYCLE"
                 table, column = identity.groups()
-                todo.append(statement(f"ALTER SEQUENCE {options.group(1)} {' '.join(options.group(2).split())}{cycle}"))
+                # The largest number of a type is said only of another type: LIKE makes them of bigint.
+                size = " AS bigint" if _LARGEST.search(options.group(2)) else ""
+                numbers = " ".join(options.group(2).split())
+                todo.append(statement(f"ALTER SEQUENCE {options.group(1)}{size} {numbers}{cycle}"))
                 todo.append(statement(f"ALTER TABLE {table} ALTER COLUMN {column} SET GENERATED {kind.group(1)}"))
         elif _SEQUENCE.match(sql):
             cycle = "" if re.search(r"\bCYCLE$", sql) else "\n    NO CYCLE"

@@ -178,6 +178,12 @@ def lost(before: Standing, after: Standing, first: Standing) -> list[str]:
     # One that is detached first is a table when it goes, which took no row either.
     had = before.holders
     gone = [f"table {name}" for oid, name in first.partitions.items() if oid in had and oid not in there]
+    # One that is detached takes its rows out of the table that it was a part of.
+    gone += [
+        f"partition {name}"
+        for oid, name in first.partitions.items()
+        if oid in before.partitions and oid not in after.partitions and oid in there
+    ]
     # Of a type that is gone as a whole, the columns are gone too, or of another type.
     gone += [
         part.subject
