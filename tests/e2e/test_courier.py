@@ -245,9 +245,19 @@ def test_what_was_overheard_is_good_for_nothing_else(house: House) -> None:
 
 async def decides(house: House) -> int:
     """In the place of a worker, what a workflow does next: it sets a timer that no code of Plantroom's sets."""
-    client = await stranger(house)
     timer = StartTimerCommandAttributes(timer_id="of-a-stranger", start_to_fire_timeout=Duration(seconds=1))
-    command = Command(command_type=CommandType.COMMAND_TYPE_START_TIMER, start_timer_command_attributes=timer)
+    return await says(
+        house, Command(command_type=CommandType.COMMAND_TYPE_START_TIMER, start_timer_command_attributes=timer)
+    )
+
+
+async def has_it_do_nothing(house: House) -> int:
+    """The same, and nothing is to be done, twice."""
+    return await says(house) and await says(house)
+
+
+async def says(house: House, *commands: Command) -> int:
+    client = await stranger(house)
 
     async def poll() -> None:
         asked = PollWorkflowTaskQueueRequest(namespace=NAMESPACE, task_queue=TaskQueue(name=TASK_QUEUE))
@@ -255,7 +265,7 @@ async def decides(house: House) -> int:
             with contextlib.suppress(RPCError):
                 task = await client.workflow_service.poll_workflow_task_queue(asked, timeout=timedelta(seconds=30))
                 if task.task_token:
-                    answer = RespondWorkflowTaskCompletedRequest(task_token=task.task_token, commands=[command])
+                    answer = RespondWorkflowTaskCompletedRequest(task_token=task.task_token, commands=commands)
                     await client.workflow_service.respond_workflow_task_completed(answer)
                     return
 
@@ -268,6 +278,10 @@ async def decides(house: House) -> int:
 
 def test_a_history_that_a_stranger_has_written_into_is_left_behind(house: House) -> None:
     assert night(house, "3.0", "written", decides)
+
+
+def test_a_workflow_of_which_a_stranger_says_that_nothing_is_to_be_done_goes_on(house: House) -> None:
+    assert night(house, "2.0", "nothing", has_it_do_nothing)
 
 
 async def pauses(house: House) -> str:
@@ -283,7 +297,7 @@ async def pauses(house: House) -> str:
 
 
 def test_nobody_has_a_workflow_wait(house: House) -> None:
-    house.run("release", "start", "2.0", "--train", "wait", "--no-follow")
+    house.run("release", "start", "3.0", "--train", "wait", "--no-follow")
     assert asyncio.run(pauses(house)) != "paused"
     house.wait("the end", lambda: house.train("wait")["over"], 120)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from temporalio.api.enums.v1 import NamespaceState, TaskQueueType
+from temporalio.api.enums.v1 import EventType, NamespaceState, TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
     DescribeNamespaceRequest,
     DescribeTaskQueueRequest,
+    GetWorkflowExecutionHistoryReverseRequest,
     UpdateTaskQueueConfigRequest,
 )
 from temporalio.client import Client, WorkflowExecution
@@ -20,6 +21,12 @@ from plantroom.runtime.temporal import TASK_QUEUE
 _NAMESPACE = "default"
 _ANSWER_S = 3
 _IDENTITY = "plantroom up"
+
+_STILL = timedelta(seconds=5)
+"""What ends its round with nothing to wait for is given this time: another may have it go on at once."""
+
+_STIR = "plantroom.stir"
+"""A signal that nobody listens to."""
 
 _SWITCHES = (
     # Each lets whoever speaks to it make workflows wait until somebody finds out, or goes on by itself when he is gone.
@@ -63,11 +70,12 @@ class Tidy:
         return registered and not found.config.bad_binaries.binaries
 
     async def tidy(self, port: int) -> list[str]:
-        """End what nobody of ours has started, and take back a limit to how fast tasks are given out; what was found.
-        Does nothing when Temporal does not answer."""
+        """Stir what waits for nothing, end what nobody of ours has started, and take back a limit to how fast tasks are
+        given out; what was taken away. Does nothing when Temporal does not answer."""
         try:
             async with asyncio.timeout(_ANSWER_S):
                 client = await self._connected(port)
+                await _stir(client)
                 return [*await _end_strange(client), *await _unlimited(client)]
         except (RPCError, TimeoutError, RuntimeError):
             return []
@@ -90,6 +98,36 @@ async def _end_strange(client: Client) -> list[str]:
                     raise
             found.append(f"workflow {one.id}")
     return found
+
+
+async def _stir(client: Client) -> None:
+    """Somebody may have taken a workflow's task, and said that nothing is to be done; nothing would ever happen then. A
+    signal has a worker of ours read it again, and see that this is not how it goes on (`NondeterminismError`). One that
+    waits for a timer is stirred in vain at most once: it ends its round with a new timer."""
+    now = datetime.now(UTC)
+    async for one in client.list_workflows(f"ExecutionStatus = 'Running' AND TaskQueue = '{TASK_QUEUE}'"):
+        handle = client.get_workflow_handle(one.id, run_id=one.run_id)
+        try:
+            described = (await handle.describe()).raw_description
+            if (
+                described.pending_activities
+                or described.pending_children
+                or described.HasField("pending_workflow_task")
+            ):
+                continue
+            asked = GetWorkflowExecutionHistoryReverseRequest(
+                namespace=_NAMESPACE,
+                execution=described.workflow_execution_info.execution,
+                maximum_page_size=1,
+            )
+            last = (await client.workflow_service.get_workflow_execution_history_reverse(asked)).history.events
+            if not last or last[0].event_type != EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+                continue
+            if now - last[0].event_time.ToDatetime(UTC) > _STILL:
+                await handle.signal(_STIR)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
 
 
 async def _strange(client: Client, one: WorkflowExecution) -> bool:

@@ -29,7 +29,7 @@ _STOP_GRACE_S = 20
 _CONFIG = """
 listen_addresses = ''
 unix_socket_directories = '{sockets}'
-unix_socket_permissions = 0777
+unix_socket_permissions = 0700
 max_connections = {connections}
 shared_buffers = '64MB'
 wal_level = replica
@@ -39,8 +39,8 @@ logging_collector = off
 timezone = 'UTC'
 lc_messages = 'C'
 """
-# The socket is open to every account, since the kernel's word (peer) is what counts, and nobody but the mapped account
-# gets past it.
+# The kernel's word (peer) is what counts, and only the mapped account gets past it. That nobody else comes even so far
+# keeps others from taking up all connections.
 
 
 class Cluster:

@@ -39,6 +39,7 @@ _LOOK_S = 0.01
 _CONFIG = """
 listen_addresses = ''
 unix_socket_directories = '{directory}'
+unix_socket_permissions = 0700
 fsync = off
 synchronous_commit = off
 full_page_writes = off
