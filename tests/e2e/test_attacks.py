@@ -108,9 +108,11 @@ def test_no_lock_and_no_log_is_open_to_another_account(house: House) -> None:
     locks = [path for path in house.home.rglob("*.lock") if path.is_file()]
     assert len(locks) > 5
     assert [path for path in locks if path.stat().st_mode & 0o077] == []
-    logs = [path.parent for path in (house.home / "servers").rglob("*.log")]
-    assert logs
-    assert [path for path in logs if path.stat().st_mode & 0o077] == []
+    logs = [path for pattern in ("*.log", "*.out") for path in house.home.rglob(pattern) if "files" not in path.parts]
+    assert {"postgres.log", "temporal.log", "worker.log", "api.log", "supervisord.out"} <= {path.name for path in logs}
+    open_ = [path for path in logs if path.stat().st_mode & path.parent.stat().st_mode & 0o077]
+    # The house's own, of the command in front.
+    assert [path.name for path in open_] == ["up.log"]
 
 
 @pytest.mark.parametrize("account", OTHERS)

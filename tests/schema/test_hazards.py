@@ -224,6 +224,7 @@ BREAKS = {
     "ALTER TABLE other NO INHERIT base": "public.other in public.base",
     "DROP INDEX one_code": "(code) on public.item",
     "CREATE OR REPLACE VIEW few AS SELECT DISTINCT id FROM plain_rows": "public.few",
+    "REFRESH MATERIALIZED VIEW counted WITH NO DATA": "public.counted",
     "REVOKE SELECT ON plain_rows FROM PUBLIC": "SELECT on public.plain_rows for PUBLIC",
     "ALTER TABLE item ENABLE ROW LEVEL SECURITY": "public.item",
     "ALTER DOMAIN small SET NOT NULL": "NOT NULL on public.small",
@@ -256,6 +257,7 @@ CREATE UNIQUE INDEX one_code ON item (code);
 CREATE TABLE plain_rows (id integer);
 CREATE VIEW few AS SELECT id FROM plain_rows;
 GRANT SELECT ON plain_rows TO PUBLIC;
+CREATE MATERIALIZED VIEW counted AS SELECT count(*) FROM plain_rows;
 CREATE DOMAIN small AS integer;
 CREATE FUNCTION often(n integer, m integer DEFAULT 2) RETURNS integer LANGUAGE sql AS 'SELECT n * m';
 """

@@ -189,6 +189,17 @@ CHANGE = "WITH other AS (UPDATE item SET note = 'x' WHERE size > 1000000 RETURNI
             [(CHANGES, "column public.noted.other"), (CHANGES, "column public.noted.id")],
         ),
         ("ALTER TABLE noted RENAME id TO was; ALTER TABLE noted RENAME was TO id", []),
+        (
+            "ALTER TABLE noted RENAME id TO was; ALTER TABLE noted ADD COLUMN id integer",
+            [(CHANGES, "column public.noted.id")],
+        ),
+        ("ALTER TABLE noted RENAME TO was; CREATE TABLE noted (id integer)", [(CHANGES, "table public.noted")]),
+        ("ALTER TABLE noted RENAME TO was", []),
+        (
+            "ALTER TABLE item ALTER note TYPE varchar(9) USING note::varchar(5)::varchar(9)",
+            [(CHANGES, "column public.item.note")],
+        ),
+        ("ALTER TABLE item ALTER note TYPE varchar USING (note)::text::varchar", []),
     ],
 )  # fmt: skip
 def test_what_a_query_does_on_the_way_is_told(

@@ -33,6 +33,13 @@ def test_a_daemon_has_a_session_of_its_own_and_is_seen_by_others(daemon: Daemon,
     assert other.spawn(SLEEP, log=tmp_path / "log") == pid
 
 
+def test_one_that_was_killed_is_gone_for_others_too(daemon: Daemon, tmp_path: Path) -> None:
+    pid = daemon.spawn(SLEEP, log=tmp_path / "log")
+    os.kill(pid, signal.SIGKILL)
+    # As PostgreSQL looks whether another one runs: a zombie would count.
+    assert wait_until(lambda: not Path(f"/proc/{pid}").exists(), 5)
+
+
 def test_two_starters_start_one(daemon: Daemon, tmp_path: Path) -> None:
     found: list[int] = []
     starters = [

@@ -23,3 +23,8 @@ def write_whole(path: Path, text: str) -> None:
     except OSError as error:
         error.filename, error.filename2 = str(path), None
         raise
+
+
+def private(path: str, flags: int) -> int:
+    """For `open`: what it makes is for its owner alone."""
+    return os.open(path, flags, 0o600)

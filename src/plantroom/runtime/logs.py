@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from plantroom.kernel.errors import TRIED_AGAIN, PlatformError
+from plantroom.runtime.files import private
 
 LONGEST_LOG = 10 * 1024 * 1024
 """Bytes. An engine's log and the part that was moved on are at most twice that, and what a second brings."""
@@ -27,7 +28,9 @@ def keep_short(log: Path) -> None:
     with suppress(OSError):
         if log.stat().st_size > LONGEST_LOG:
             with suppress(OSError):
-                shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+                moved = log.with_name(f"{log.name}.1")
+                with log.open("rb") as old, open(moved, "wb", opener=private) as new:
+                    shutil.copyfileobj(old, new)
             os.truncate(log, 0)
 
 

@@ -15,6 +15,7 @@ import pwd
 import signal as signals
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from plantroom.kernel.errors import EngineError
+from plantroom.runtime.files import private
 from plantroom.runtime.locks import open_lock
 
 _PR_SET_PDEATHSIG = 1
@@ -111,7 +113,8 @@ class Daemon:
             running = self.pid()
             if running is not None:
                 return running
-            with log.open("ab") as out:
+            # What it says may be anybody's data.
+            with open(log, "ab", opener=private) as out:
                 process = subprocess.Popen(
                     ["/bin/sh", "-c", _GATE, "sh", *command],
                     stdin=subprocess.PIPE,
@@ -122,8 +125,10 @@ class Daemon:
                     start_new_session=True,
                     **as_account(user),
                 )
-            # Reaped by hand: this object must not complain of a child that it is meant to outlive.
+            # Reaped by hand: this object must not complain of a child that it is meant to outlive. As soon as it has
+            # ended: whoever else starts it again must not find it half there.
             process.returncode = 0
+            threading.Thread(target=_let_go, args=(process.pid,), daemon=True).start()
             self._write({"pid": process.pid, "started": started_at(process.pid), "command": list(command)})
             gate = process.stdin
             assert gate is not None
@@ -208,6 +213,11 @@ def _has(pid: int, variable: str) -> bool:
     except OSError:
         return False
     return any(one.startswith(f"{variable}=".encode()) for one in given.split(b"\0"))
+
+
+def _let_go(pid: int) -> None:
+    with suppress(ChildProcessError):
+        os.waitpid(pid, 0)
 
 
 def _reap(pid: int) -> None:

@@ -114,6 +114,10 @@ SELECT 'writable', pg_catalog.format('%I.%I', n.nspname, c.relname), ''
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'v' AND pg_catalog.pg_relation_is_updatable(c.oid, true) & 28 > 0 AND {_MINE}
 UNION ALL
+SELECT 'filled', pg_catalog.format('%I.%I', n.nspname, c.relname), ''
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'm' AND c.relispopulated AND {_MINE}
+UNION ALL
 SELECT 'policed', pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.format('%I.%I', n.nspname, c.relname)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relrowsecurity AND {_MINE}
@@ -136,6 +140,7 @@ _NEEDED = ("table", "view", "materialized view", "sequence", "column", "attribut
 _GONE = {
     "rows": "whoever reads the one above misses these rows",
     "short call": "the running release may call it with fewer values",
+    "filled": "nobody can read it before it is refreshed",
     "writable": "the running release may write through it",
     "right": "the running release may need it",
     "unique": "the running release may count on it (ON CONFLICT)",
@@ -201,8 +206,8 @@ def _still(kind: str, name: str, value: str, now: Known) -> bool:
         return kind != "short call" or int(now[kind, name]) >= int(value)
     if kind == "short call":
         return ("function", name) not in now
-    if kind == "writable":
-        return ("view", name) not in now
+    if kind in ("writable", "filled"):
+        return ("view" if kind == "writable" else "materialized view", name) not in now
     owner, *columns = value.split("\n")
     if owner not in _relations(now):
         return True

@@ -278,12 +278,19 @@ def lost(before: Seeded, after: Seeded, first: Seeded) -> tuple[list[str], list[
 
 
 def swapped(first: Seeded, last: Seeded) -> list[str]:
-    """Columns whose name another one has that was there before them by another name."""
-    found = []
+    """Tables and columns by whose name another one is known now, while they are there by another name."""
+    tables = {table.known: oid for oid, table in first.tables.items()}
+    found = [
+        f"table {table.known}"
+        for oid, table in last.tables.items()
+        if tables.get(table.known, oid) != oid and tables[table.known] in last.tables
+    ]
     for oid, table in first.tables.items():
         names = {one.name: one.number for one in table.columns}
-        for one in last.tables[oid].columns if oid in last.tables else ():
-            if names.get(one.name, one.number) != one.number and one.number in names.values():
+        now = last.tables[oid].columns if oid in last.tables else ()
+        there = {one.number for one in now}
+        for one in now:
+            if names.get(one.name, one.number) != one.number and names[one.name] in there:
                 found.append(f"column {table.known}.{one.name}")
     return found
 

@@ -54,11 +54,14 @@ _ALTER_TABLE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _RETYPED = re.compile(
-    rf"\s*ALTER\s+(?:COLUMN\s+)?(?P<column>{IDENTIFIER})\s+(?:SET\s+DATA\s+)?TYPE\b.*?\bUSING\b(?P<using>.*)",
+    rf"\s*ALTER\s+(?:COLUMN\s+)?(?P<column>{IDENTIFIER})\s+(?:SET\s+DATA\s+)?TYPE\b(?P<type>.*?)"
+    r"\bUSING\b(?P<using>.*)",
     re.IGNORECASE | re.DOTALL,
 )
 # Words of a type, and not those with which an expression would go on behind a cast.
 _CASTS = r"(?:\s*::\s*(?:(?!\b(?:AND|OR|IS|IN|NOT|LIKE|ILIKE|SIMILAR|BETWEEN|AT|OPERATOR)\b)[\w\s.\"\[\](),])+)*"
+_WHOLE = ("", "text", "text[]", "varchar", "varchar[]", "charactervarying", "charactervarying[]")
+"""As which everything is whole, as they are spelled here."""
 _VALUE_RENAMED = re.compile(rf"ALTER\s+TYPE\s+(?P<type>{NAME})\s+RENAME\s+VALUE\b", re.IGNORECASE)
 _ENDS = re.compile(r"\b(?:FROM|WHERE|RETURNING|WHEN)\b", re.IGNORECASE)
 _TARGET = re.compile(rf"\s*(?:\((?P<several>[^()]*)\)|(?P<one>{IDENTIFIER}))", re.IGNORECASE)
@@ -89,7 +92,7 @@ def done(sql: str) -> list[Deleted | Set]:
         return [
             Set(altered["table"], (one["column"],))
             for action in _parts(altered["actions"])
-            if (one := _RETYPED.match(action)) and not _cast(one["using"], one["column"])
+            if (one := _RETYPED.match(action)) and not _cast(one["using"], one["column"], one["type"])
         ]
     if not _CHANGES_ROWS.match(text):
         return []
@@ -163,9 +166,19 @@ def _listed(tables: str) -> Iterator[str]:
             yield match[1]
 
 
-def _cast(expression: str, column: str) -> bool:
-    """Whether it is the column and nothing else, as another type: what that does to values, types tell."""
-    return re.fullmatch(rf"[\s(]*{re.escape(column)}[\s)]*{_CASTS}[\s;]*", expression, re.IGNORECASE) is not None
+def _cast(expression: str, column: str, type_: str) -> bool:
+    """Whether it is the column and nothing else, as the type that it gets or on the way as text: what that does to
+    values, types tell."""
+    match = re.fullmatch(rf"[\s(]*{re.escape(column)}[\s)]*(?P<casts>{_CASTS})[\s;]*", expression, re.IGNORECASE)
+    if match is None:
+        return False
+    wanted = _spelled(re.split(r"\bCOLLATE\b", type_, flags=re.IGNORECASE)[0])
+    return all(_spelled(one) in (wanted, *_WHOLE) for one in match["casts"].split("::"))
+
+
+def _spelled(type_: str) -> str:
+    """Without what is written in more than one way."""
+    return re.sub(r"\s+|pg_catalog\.|public\.|\"", "", type_.strip("() \n\t")).lower().removesuffix("(").rstrip(")")
 
 
 def _targets(text: str) -> Iterator[str]:

@@ -22,6 +22,7 @@ from plantroom.kernel.errors import EngineError
 from plantroom.runtime.beating import Pulse
 from plantroom.runtime.clock import now
 from plantroom.runtime.engines import Engines, EngineState
+from plantroom.runtime.files import private
 from plantroom.runtime.http import Client
 from plantroom.runtime.locks import open_lock
 from plantroom.runtime.processes import started_at
@@ -163,7 +164,7 @@ class _Up:
         command += ["--parent", str(os.getpid())]
         pulse = Pulse() if name == _GIVES_SIGNS else None
         command += [] if pulse is None else ["--pulse", str(pulse.write)]
-        with (logs / f"{name}.log").open("ab") as log, _handed_over(pulse):
+        with open(logs / f"{name}.log", "ab", opener=private) as log, _handed_over(pulse):
             child = subprocess.Popen(
                 command,
                 env={**os.environ, **{key: value for key, value in given.items() if value}},
