@@ -117,6 +117,14 @@ async def test_steps_run_in_order_and_once(local: LocalPlatform) -> None:
     assert [seen.release for seen in await local.databases.scripts(database(name))] == ["1.0", "1.1"]
 
 
+async def test_a_step_may_end_with_a_query_that_makes_a_table(local: LocalPlatform) -> None:
+    name = await _made(local)
+    one = Script.of("1.1", (Step("SELECT text INTO kept FROM note -- all of them"),))
+    assert await local.databases.apply(database(name), one, Limits(1000))
+    with psycopg.connect(superuser(local, database_name(name))) as connection:
+        assert connection.execute("SELECT count(*) FROM public.kept").fetchone() == (2000,)
+
+
 async def test_killed_after_any_statement_it_goes_on_where_it_was(local: LocalPlatform, home: Home) -> None:
     whole = _killed_after(home, await _made(local), 0)
     assert whole.returncode == 0, whole.stderr

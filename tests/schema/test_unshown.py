@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from plantroom.delivery.schema.engines import Pgmig
-from plantroom.delivery.schema.generate import generate
+from plantroom.delivery.schema.generate import by_hand, generate
 from plantroom.delivery.schema.ground import Ground, said
 from plantroom.delivery.schema.hazards import measure
 from plantroom.delivery.schema.model import Hazard, HazardClass, Status
@@ -182,6 +182,7 @@ CHANGE = "WITH other AS (UPDATE item SET note = 'x' WHERE size > 1000000 RETURNI
         ("CREATE VIEW purging AS SELECT purges() AS x", []),
         ("SELECT lo_unlink(lo_create(0))", [(CHANGES, "")]),
         ("ALTER TABLE by_year DETACH PARTITION of_2020", [(LOSES, "partition public.of_2020")]),
+        ("ALTER SEQUENCE ticket INCREMENT -1", [(CHANGES, "sequence public.ticket")]),
         ("ALTER TABLE item SET UNLOGGED", [(LOSES, "rows of item")]),
         (
             "ALTER TABLE noted RENAME id TO was; ALTER TABLE noted RENAME other TO id;"
@@ -224,3 +225,27 @@ def test_what_a_function_has_computed_and_is_kept_is_told(ground: Ground) -> Non
     assert [one.subject for one in found] == ["function public.short"]
     assert found[0].detail == "by its old body: column t.b, constraint t_a_check, index by_short"
     assert told(ground, "keeps", other.format("lower"), CHANGES) == []
+
+
+@pytest.mark.parametrize("scratch", [18, 15], indirect=True)
+def test_so_is_what_that_function_calls(ground: Ground) -> None:
+    ground.create("keeps")
+    head = "CREATE OR REPLACE FUNCTION public.inner_(t text) RETURNS text IMMUTABLE LANGUAGE plpgsql"
+    inner = f"{head} AS 'BEGIN RETURN {{}}(t); END'"
+    assert not ground.load("keeps", split(f"{inner.format('lower')}; {KEEPS.replace('lower(t)', 'public.inner_(t)')}"))
+    found = [one.subject for one in hazards(ground, "keeps", inner.format("upper")) if one.kind is CHANGES]
+    assert found == ["function public.short"]
+    assert told(ground, "keeps", inner.format("lower"), CHANGES) == []
+
+
+def test_what_fails_after_a_change_of_rows_only_is_told(ground: Ground) -> None:
+    for name, more in (("from", ""), ("to", ", CONSTRAINT sized CHECK (n > 0)")):
+        ground.create(name)
+        text = "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (id integer PRIMARY KEY, n integer"
+        deferred = "p integer REFERENCES p DEFERRABLE INITIALLY DEFERRED"
+        assert not ground.load(name, split(f"{text}, {deferred}{more})"))
+    script = "INSERT INTO c SELECT id + 100, 1, id FROM p; ALTER TABLE c ADD CONSTRAINT sized CHECK (n > 0)"
+    found = by_hand(ground, split(script), ground.dump("to"))
+    assert found.status is Status.PROVEN
+    failing = [one for one in found.hazards if one.kind is FAILS]
+    assert [(one.statement, "pending trigger events" in one.detail) for one in failing] == [(1, True)]

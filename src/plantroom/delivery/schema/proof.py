@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from plantroom.delivery.schema import dumps, policy, standing
+from plantroom.delivery.schema import dumps, policy, seeds, standing, wording
 from plantroom.delivery.schema.forms import Form, promising
 from plantroom.delivery.schema.ground import Ground, Session, said
-from plantroom.delivery.schema.hazards import Measured, held, measure
-from plantroom.delivery.schema.model import Entry, Failure, HazardClass, SaferForm, Script, Statement, longest
+from plantroom.delivery.schema.hazards import MEASURE, Measured, held, measure
+from plantroom.delivery.schema.model import Entry, Failure, Hazard, HazardClass, SaferForm, Script, Statement, longest
 from plantroom.delivery.schema.safer import Rewriting, rewrite
 
 PROOF = "proof"
@@ -53,8 +53,25 @@ def _proof(
         if reached != fingerprint():
             return Proof(tried, "ends elsewhere by its fingerprint, though not by pg_dump")
         measured = measure(ground, start, tried.statements)
-        return Proof(tried, "", replace(measured, hazards=held(tried, measured.hazards)), ends=reached)
+        told = [*held(tried, measured.hazards), *_together(ground, start, tried, measured.hazards)]
+        return Proof(tried, "", replace(measured, hazards=told), ends=reached)
     return Proof(script, why)
+
+
+def _together(ground: Ground, start: str, script: Script, known: Sequence[Hazard]) -> list[Hazard]:
+    """What fails where there are rows, and only in the transactions that the script is: after a change of rows of which
+    a deferred trigger waits, for instance."""
+    changes = any(wording.writes(one.sql) for one in script.statements)
+    if not changes or any(one.kind is HazardClass.FAILS_WITH_ROWS for one in known):
+        return []
+    ground.create(MEASURE, start)
+    with ground.session(MEASURE) as session:
+        seeds.sow(session.owner)
+        failure = run(session, script)
+    if failure is None:
+        return []
+    number = next((place for place, one in enumerate(script.statements) if one.sql == failure.statement.sql), 0)
+    return [Hazard(HazardClass.FAILS_WITH_ROWS, number, "", failure.message.splitlines()[0])]
 
 
 def safer(ground: Ground, start: str, plain: Proof, wanted: Sequence[Entry]) -> SaferForm | None:

@@ -425,6 +425,8 @@ def swap_types(ground: Ground, work: str, wanted: Sequence[Entry]) -> list[State
     names = {(one.schema, one.name): one for group in have.values() for one in group if one.kind in ("TYPE", "DOMAIN")}
     ran: list[Statement] = []
     with ground.session(work) as session:
+        # So that what it says of types names their schemas.
+        session.owner.execute("SET search_path = pg_catalog")
         for want in wanted:
             mine = names.get((want.schema, want.name))
             if want.kind not in ("TYPE", "DOMAIN") or mine is None or mine.sql == want.sql:

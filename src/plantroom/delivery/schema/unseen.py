@@ -69,6 +69,11 @@ _VIEWS = f"""
     SELECT c.relname, pg_catalog.pg_get_viewdef(c.oid) FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('v', 'm') AND {_MINE}
 """
+_BODIES = f"""
+    SELECT p.oid::bigint, p.proname, pg_catalog.pg_get_functiondef(p.oid)
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    WHERE p.prokind = 'f' AND {_MINE}
+"""
 # What acts when rows of a table change: functions by their names, rules by their text.
 _ACTING = f"""
     SELECT c.relname, p.proname FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
@@ -165,10 +170,29 @@ def look(connection: Connection) -> Standing:
         parts[oid, number] = Part(
             of, name, type_oid, modifier, type_, kind, made, inside, relation == "c", tuple(labels)
         )
-    computed = {
-        oid: (mark, name, kept_) for oid, mark, name, kept_ in connection.execute(_COMPUTED.encode()).fetchall()
-    }
+    rows = connection.execute(_COMPUTED.encode()).fetchall()
+    called = _with_all_called(connection, [oid for oid, *_ in rows]) if rows else {}
+    computed = {oid: (mark + called.get(oid, ""), name, kept_) for oid, mark, name, kept_ in rows}
     return Standing(partitions, parts, computed)
+
+
+def _with_all_called(connection: Connection, oids: Sequence[int]) -> dict[int, str]:
+    """By a function, the text of all that it calls, and that these call."""
+    found = connection.execute(_BODIES.encode()).fetchall()
+    bodies: dict[str, str] = {}
+    for _, name, body in found:
+        bodies[name] = f"{bodies.get(name, '')} {body}"
+    names = {name: words(body) & set(bodies) for name, body in bodies.items()}
+    whole = {}
+    for oid, name, _ in found:
+        if oid in oids:
+            known, waiting = {name}, [name]
+            while waiting:
+                more = names[waiting.pop()] - known
+                known |= more
+                waiting += more
+            whole[oid] = "".join(bodies[one] for one in sorted(known))
+    return whole
 
 
 def lost(before: Standing, after: Standing, first: Standing) -> list[str]:
@@ -313,7 +337,8 @@ def again(connection: Connection, first: Counters, stands: Standing) -> dict[str
     the column's rows was moved there for their sake."""
     found = {}
     for key, (name, number, step, *_) in counters(connection, stands).items():
-        if key not in first or (number >= first[key][1] if step > 0 else number <= first[key][1]):
+        goes_on = key in first and (number >= first[key][1] if step > 0 else number <= first[key][1])
+        if key not in first or (goes_on and step * first[key][2] > 0):
             continue
         if isinstance(key, tuple):
             part = stands.parts[key]

@@ -246,7 +246,8 @@ class _One:
             await connection.execute(_MAKE)
             owner = sql.SQL("ALTER FUNCTION plantroom.run(text) OWNER TO {}").format(sql.Identifier(self._role))
             await connection.execute(owner)
-            touched = await self._run(step.sql)
+            # PL/pgSQL would take a SELECT … INTO that comes last for its own. Rows are counted of a batch alone.
+            touched = await self._run(step.sql if step.batch else f"{step.sql}\n;SELECT")
             for statement in _TAKEN_BACK:
                 await connection.execute(statement)
             await self._bound(connection)
