@@ -224,6 +224,7 @@ BREAKS = {
     "ALTER TABLE other NO INHERIT base": "public.other in public.base",
     "DROP INDEX one_code": "(code) on public.item",
     "CREATE OR REPLACE VIEW few AS SELECT DISTINCT id FROM plain_rows": "public.few",
+    "CREATE RULE gone AS ON INSERT TO plain_rows DO INSTEAD NOTHING": "gone on public.plain_rows",
     "REFRESH MATERIALIZED VIEW counted WITH NO DATA": "public.counted",
     "REVOKE SELECT ON plain_rows FROM PUBLIC": "SELECT on public.plain_rows for PUBLIC",
     "ALTER TABLE item ENABLE ROW LEVEL SECURITY": "public.item",

@@ -149,6 +149,10 @@ def test_reading_a_table_that_took_no_row_is_reading_it(ground: Ground, begun: s
     assert told(ground, begun, "ALTER TABLE closed ADD CHECK (id > 0)", scans) == [(scans, "public.closed")]
     assert told(ground, begun, "CREATE INDEX i ON closed (id)", scans) == [(scans, "public.closed")]
     assert told(ground, begun, "ALTER TABLE closed ADD CHECK (id > 0) NOT VALID", scans) == []
+    # Few rows or not, by an index or not.
+    assert told(ground, begun, "CREATE TABLE copy AS SELECT * FROM item WHERE id > 0", scans) == [
+        (scans, "public.item")
+    ]
     locked = [one for one in hazards(ground, begun, "CREATE INDEX i ON closed (id)") if one.subject == "public.closed"]
     assert not any(one.brief for one in locked), locked
 

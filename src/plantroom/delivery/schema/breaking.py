@@ -114,6 +114,12 @@ SELECT 'writable', pg_catalog.format('%I.%I', n.nspname, c.relname), ''
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'v' AND pg_catalog.pg_relation_is_updatable(c.oid, true) & 28 > 0 AND {_MINE}
 UNION ALL
+SELECT 'instead', pg_catalog.format('%I on %I.%I', r.rulename, n.nspname, c.relname),
+    pg_catalog.format('%I.%I', n.nspname, c.relname)
+FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE r.is_instead AND r.ev_type <> '1' AND c.relkind IN ('r', 'p') AND {_MINE}
+UNION ALL
 SELECT 'filled', pg_catalog.format('%I.%I', n.nspname, c.relname), ''
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'm' AND c.relispopulated AND {_MINE}
@@ -148,6 +154,7 @@ _GONE = {
 """What goes by itself, although that of which it is stays."""
 
 _NEW = {
+    "instead": "what is written there goes elsewhere, or nowhere",
     "policed": "what no policy lets through is not there for others any more",
     "required": "a row without a value for it is not taken any more",
     "computed": "no value for it is taken any more",

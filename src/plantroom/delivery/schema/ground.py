@@ -73,6 +73,10 @@ _CATALOG = "pg_catalog,pg_temp"
 _NO_ROLE = re.compile(r'role "(.+)" does not exist')
 _DENIED = "42501"
 _NO_TRANSACTION = "25P01"
+_NOT_GRANTED = ("01006", "01007")
+_GRANTS = re.compile(r"(GRANT|REVOKE)\b", re.IGNORECASE)
+_PLACED = re.compile(r"SET\s+default_tablespace\s*(?:=|TO)\s*(?!'')", re.IGNORECASE)
+"""Where something is to lie is part of what it is; of what is not here, nobody can say whether it came there."""
 _UNDEFINED_OBJECT = "42704"
 _DUPLICATE_OBJECT = "42710"
 _SETTINGS = re.compile(r"SET\s+(?!CONSTRAINTS)|SELECT\s+pg_catalog\.set_config|RESET\b", re.IGNORECASE)
@@ -122,9 +126,9 @@ class Ground:
         return self._scratch.url(role, name)
 
     def connect(self, name: str, role: str) -> Connection:
-        options = "-c check_function_bodies=off -c client_min_messages=error"
-        if role == SUPERUSER:
-            options += f" -c search_path={_CATALOG}"
+        options = "-c check_function_bodies=off"
+        # An owner is warned, and no more, of a right that is not its to give.
+        options += f" -c client_min_messages=error -c search_path={_CATALOG}" if role == SUPERUSER else ""
         return psycopg.connect(self.url(name, role), autocommit=True, options=options)
 
     def dump(self, name: str) -> list[Entry]:
@@ -180,6 +184,11 @@ class Session:
         self._owner: Connection | None = None
         self._super: Connection | None = None
         self._let_in = False
+        self._ungranted = ""
+
+    def _noticed(self, notice: psycopg.errors.Diagnostic) -> None:
+        if notice.sqlstate in _NOT_GRANTED:
+            self._ungranted = notice.message_primary or "no privileges were granted"
 
     def __enter__(self) -> Self:
         if self.owner.execute("SELECT FROM pg_catalog.pg_foreign_data_wrapper").fetchone() is not None:
@@ -199,6 +208,7 @@ class Session:
     def owner(self) -> Connection:
         if self._owner is None or self._owner.broken:
             self._owner = self._ground.connect(self._name, OWNER)
+            self._owner.add_notice_handler(self._noticed)
         return self._owner
 
     @property
@@ -228,7 +238,7 @@ class Session:
                 done = self.run(one)
                 if isinstance(done, Statement):
                     ran.append(done)
-                elif not (setting and done.state in _UNKNOWN_SETTING):
+                elif not (setting and done.state in _UNKNOWN_SETTING and not _PLACED.match(bare(one.sql))):
                     failed.append(done)
                 if setting:
                     path = self._path()
@@ -306,14 +316,19 @@ class Session:
         """A batch is run again until it finds nothing; in a transaction that is open, once."""
         if connection is self._super:
             return self._as_superuser(connection, statement)
+        self._ungranted = ""
         try:
             for _ in range(_MOST_BATCHES):
                 done = connection.execute(statement.sql.encode(), prepare=False)
                 if not (statement.batch and _idle(connection) and done.rowcount):
-                    return None
+                    break
+            else:
+                return Failure(statement, "", f"it still finds rows when it has run {_MOST_BATCHES} times")
         except psycopg.Error as error:
             return Failure(statement, error.sqlstate or "", str(error).strip())
-        return Failure(statement, "", f"it still finds rows when it has run {_MOST_BATCHES} times")
+        if self._ungranted and _GRANTS.match(bare(statement.sql)):
+            return Failure(statement, _DENIED, f"{self._ungranted}: it is PostgreSQL's own, or an extension's")
+        return None
 
     def _as_superuser(self, connection: Connection, statement: Statement) -> Failure | None:
         """One statement and no more, by the protocol and not by how the text was split."""

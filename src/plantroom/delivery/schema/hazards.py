@@ -48,7 +48,11 @@ _UNLOGGED = "they are gone when PostgreSQL does not end in order"
 _KEPT = "what it takes is in a backup only"
 _VALUE = re.compile(r"ALTER\s+TYPE\b.*\bADD\s+VALUE\b", re.IGNORECASE | re.DOTALL)
 # A table that took no row of ours is read through as well.
-_READ = "SELECT relid::bigint, seq_scan + seq_tup_read FROM pg_catalog.pg_stat_xact_all_tables WHERE seq_scan > 0"
+# So is one of which an index brings more rows than it was asked for: with many rows, it is all of them.
+_READ = """
+    SELECT relid::bigint, seq_scan + seq_tup_read + coalesce(idx_tup_fetch, 0)
+    FROM pg_catalog.pg_stat_xact_all_tables WHERE seq_scan > 0 OR idx_tup_fetch > idx_scan
+"""
 
 
 _Lasting = Mapping[tuple[HazardClass, str, str], str]

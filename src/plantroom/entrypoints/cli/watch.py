@@ -11,8 +11,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from rich.markup import escape
@@ -82,6 +83,7 @@ class _Up:
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     started: dict[str, float] = field(default_factory=dict)
     pulse: Pulse | None = None
+    renewal: float = 0.0
 
     async def run(self) -> None:
         stop = asyncio.Event()
@@ -101,31 +103,49 @@ class _Up:
         out.print(f"[green]ready[/] in {took:.1f} s: {where}")
         out.print(f"state in {escape(str(settings.home))}, estate in {escape(str(self.estate))}")
         out.print("Ctrl-C leaves the engines and the instances running; `plantroom down` ends them")
-        renewal = time.monotonic()
+        # Side by side: what does not start again keeps nobody from looking after the others.
+        rounds = (
+            self._revive(engines.revive),
+            self._revive(platform.revive),
+            self._tell("renewed the certificate of {}", lambda: self._renewed(platform.traffic.renew_due)),
+            self._tell("[bold red]taken[/] out of traffic: {}", platform.guard),
+            self._tell("[yellow]taken away from Temporal[/]: {}, which a stranger left there", engines.tidy),
+        )
+        watching = [asyncio.create_task(one) for one in rounds]
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _LOOK)
                 break
             try:
-                for name in (*await engines.revive(), *await platform.revive()):
-                    err.print(f"[yellow]restarted[/] {escape(name)}")
-                for name in await platform.guard():
-                    err.print(f"[bold red]taken[/] out of traffic: {escape(name)}")
-                for what in await engines.tidy():
-                    err.print(f"[yellow]taken away from Temporal[/]: {escape(what)}, which a stranger left there")
-                if time.monotonic() >= renewal:
-                    renewal = time.monotonic() + _RENEWAL_ROUND
-                    for name in await platform.traffic.renew_due(now()):
-                        err.print(f"renewed the certificate of {escape(name)}")
-            except Exception as error:
-                # Watching must go on whatever happens to what is watched.
-                err.print(f"[bold red]could not restart[/]: {escape(str(error))}")
-            try:
                 self._keep_children(settings)
             except OSError as error:
                 # A full disk, too many processes: what runs is watched all the same, and the next look tries again.
                 err.print(f"[bold red]could not restart[/]: {escape(str(error))}")
+        for one in watching:
+            one.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
         self._end_children()
+
+    async def _revive(self, revive: Callable[[], Awaitable[Iterable[str]]]) -> None:
+        await self._tell("[yellow]restarted[/] {}", revive, "could not restart")
+
+    async def _renewed(self, renew: Callable[[datetime], Awaitable[Iterable[str]]]) -> Iterable[str]:
+        if time.monotonic() < self.renewal:
+            return ()
+        self.renewal = time.monotonic() + _RENEWAL_ROUND
+        return await renew(now())
+
+    async def _tell(
+        self, words: str, look: Callable[[], Awaitable[Iterable[str]]], fails: str = "could not look"
+    ) -> None:
+        """Again and again: watching must go on whatever happens to what is watched."""
+        while True:
+            try:
+                for name in await look():
+                    err.print(words.format(escape(name)))
+            except Exception as error:
+                err.print(f"[bold red]{fails}[/]: {escape(str(error))}")
+            await asyncio.sleep(_LOOK)
 
     def _keep_children(self, settings: Settings) -> None:
         self._end_silent()
