@@ -226,6 +226,11 @@ BREAKS = {
     "CREATE OR REPLACE VIEW few AS SELECT DISTINCT id FROM plain_rows": "public.few",
     "CREATE RULE gone AS ON INSERT TO plain_rows DO INSTEAD NOTHING": "gone on public.plain_rows",
     "REFRESH MATERIALIZED VIEW counted WITH NO DATA": "public.counted",
+    "REVOKE EXECUTE ON FUNCTION twice(integer) FROM PUBLIC": "EXECUTE on public.twice(integer) for PUBLIC",
+    "REVOKE USAGE ON SCHEMA more FROM PUBLIC": "USAGE on schema more for PUBLIC",
+    "REVOKE UPDATE (id) ON plain_rows FROM PUBLIC": "UPDATE on public.plain_rows.id for PUBLIC",
+    "DROP POLICY seen ON policed": "seen on public.policed",
+    "DROP EXTENSION citext": "citext",
     "REVOKE SELECT ON plain_rows FROM PUBLIC": "SELECT on public.plain_rows for PUBLIC",
     "ALTER TABLE item ENABLE ROW LEVEL SECURITY": "public.item",
     "ALTER DOMAIN small SET NOT NULL": "NOT NULL on public.small",
@@ -259,6 +264,13 @@ CREATE TABLE plain_rows (id integer);
 CREATE VIEW few AS SELECT id FROM plain_rows;
 GRANT SELECT ON plain_rows TO PUBLIC;
 CREATE MATERIALIZED VIEW counted AS SELECT count(*) FROM plain_rows;
+GRANT UPDATE (id) ON plain_rows TO PUBLIC;
+CREATE SCHEMA more;
+GRANT USAGE ON SCHEMA more TO PUBLIC;
+CREATE TABLE policed (id integer);
+ALTER TABLE policed ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON policed USING (id > 0);
+CREATE EXTENSION citext;
 CREATE DOMAIN small AS integer;
 CREATE FUNCTION often(n integer, m integer DEFAULT 2) RETURNS integer LANGUAGE sql AS 'SELECT n * m';
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from temporalio.api.enums.v1 import EventType, NamespaceState, TaskQueueType
@@ -70,15 +71,14 @@ class Tidy:
         return registered and not found.config.bad_binaries.binaries
 
     async def tidy(self, port: int) -> list[str]:
-        """Stir what waits for nothing, end what nobody of ours has started, and take back a limit to how fast tasks are
-        given out; what was taken away. Does nothing when Temporal does not answer."""
-        try:
-            async with asyncio.timeout(_ANSWER_S):
-                client = await self._connected(port)
-                await _stir(client)
-                return [*await _end_strange(client), *await _unlimited(client)]
-        except (RPCError, TimeoutError, RuntimeError):
-            return []
+        """End what nobody of ours has started, take back a limit to how fast tasks are given out, stir what waits for
+        nothing; what was found. What Temporal does not answer in time comes with the next look."""
+        found: list[str] = []
+        for part in (_end_strange, _unlimited, _stir):
+            with suppress(RPCError, TimeoutError, RuntimeError):
+                async with asyncio.timeout(_ANSWER_S):
+                    await part(await self._connected(port), found)
+        return found
 
     async def _connected(self, port: int) -> Client:
         if self._client is None:
@@ -86,9 +86,8 @@ class Tidy:
         return self._client
 
 
-async def _end_strange(client: Client) -> list[str]:
+async def _end_strange(client: Client, found: list[str]) -> None:
     """What stands under a name that may be wanted, and that no worker takes up."""
-    found = []
     async for one in client.list_workflows("ExecutionStatus = 'Running'"):
         if await _strange(client, one):
             try:
@@ -97,10 +96,9 @@ async def _end_strange(client: Client) -> list[str]:
                 if error.status is not RPCStatusCode.NOT_FOUND:
                     raise
             found.append(f"workflow {one.id}")
-    return found
 
 
-async def _stir(client: Client) -> None:
+async def _stir(client: Client, _found: list[str]) -> None:
     """Somebody may have taken a workflow's task, and said that nothing is to be done; nothing would ever happen then. A
     signal has a worker of ours read it again, and see that this is not how it goes on (`NondeterminismError`). One that
     waits for a timer is stirred in vain at most once: it ends its round with a new timer."""
@@ -146,20 +144,16 @@ async def _strange(client: Client, one: WorkflowExecution) -> bool:
     return False
 
 
-async def _unlimited(client: Client) -> list[str]:
+async def _unlimited(client: Client, found: list[str]) -> None:
     kind = TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
     described = await client.workflow_service.describe_task_queue(
         DescribeTaskQueueRequest(
             namespace=_NAMESPACE, task_queue=TaskQueue(name=TASK_QUEUE), task_queue_type=kind, report_config=True
         )
     )
-    limit = described.config
-    if not (limit.HasField("queue_rate_limit") or limit.HasField("fairness_keys_rate_limit_default")):
-        return []
-    if not (
-        limit.queue_rate_limit.HasField("rate_limit") or limit.fairness_keys_rate_limit_default.HasField("rate_limit")
-    ):
-        return []
+    limits = (described.config.queue_rate_limit, described.config.fairness_keys_rate_limit_default)
+    if not any(one.HasField("rate_limit") for one in limits):
+        return
     none = UpdateTaskQueueConfigRequest.RateLimitUpdate(reason="Plantroom sets none")
     await client.workflow_service.update_task_queue_config(
         UpdateTaskQueueConfigRequest(
@@ -171,4 +165,4 @@ async def _unlimited(client: Client) -> list[str]:
             update_fairness_key_rate_limit_default=none,
         )
     )
-    return ["a limit to how fast tasks are given out"]
+    found.append("a limit to how fast tasks are given out")

@@ -196,3 +196,10 @@ CREATE TABLE two (
   b integer
 );
 CREATE STATISTICS stx.both_stx ON a, b FROM two;
+-- pair: publication-of-a-new-schema
+-- from
+CREATE TABLE a (id integer PRIMARY KEY);
+-- to
+CREATE SCHEMA s;
+CREATE TABLE a (id integer PRIMARY KEY);
+CREATE PUBLICATION p FOR TABLES IN SCHEMA s;

@@ -285,3 +285,12 @@ CREATE DOMAIN email AS citext CHECK (VALUE ~ '@');
 CREATE TABLE person (id integer PRIMARY KEY, mail email);
 ALTER TABLE person ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON person FOR SELECT USING (mail = current_user::citext);
+-- pair: range-type-gets-a-difference
+-- from
+CREATE FUNCTION apart(a integer, b integer) RETURNS double precision IMMUTABLE LANGUAGE sql AS 'SELECT (a - b)::double precision';
+CREATE TYPE zr AS RANGE (subtype = integer);
+CREATE TABLE booked (id integer PRIMARY KEY, span zr, spans zr[]);
+-- to
+CREATE FUNCTION apart(a integer, b integer) RETURNS double precision IMMUTABLE LANGUAGE sql AS 'SELECT (a - b)::double precision';
+CREATE TYPE zr AS RANGE (subtype = integer, subtype_diff = apart);
+CREATE TABLE booked (id integer PRIMARY KEY, span zr, spans zr[]);

@@ -114,6 +114,44 @@ SELECT 'writable', pg_catalog.format('%I.%I', n.nspname, c.relname), ''
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'v' AND pg_catalog.pg_relation_is_updatable(c.oid, true) & 28 > 0 AND {_MINE}
 UNION ALL
+SELECT 'extension', pg_catalog.quote_ident(e.extname), '' FROM pg_catalog.pg_extension e
+UNION ALL
+SELECT 'text search configuration', pg_catalog.format('%I.%I', n.nspname, f.cfgname), ''
+FROM pg_catalog.pg_ts_config f JOIN pg_catalog.pg_namespace n ON n.oid = f.cfgnamespace WHERE {_MINE}
+UNION ALL
+SELECT 'operator', pg_catalog.format('%I.%s', n.nspname, o.oid::pg_catalog.regoperator), ''
+FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
+WHERE {_MINE} AND NOT {_OF_EXTENSION.format("pg_catalog.pg_operator", "o.oid")}
+UNION ALL
+SELECT 'policy', pg_catalog.format('%I on %I.%I', p.polname, n.nspname, c.relname),
+    pg_catalog.format('%I.%I', n.nspname, c.relname)
+FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE p.polpermissive AND c.relrowsecurity AND {_MINE}
+UNION ALL
+SELECT 'right', pg_catalog.format('%s on %I.%I.%I for %s', x.privilege_type, n.nspname, c.relname, a.attname,
+    coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC')),
+    pg_catalog.concat_ws(E'\\n', pg_catalog.format('%I.%I', n.nspname, c.relname),
+        pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname))
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL pg_catalog.aclexplode(a.attacl) x LEFT JOIN pg_catalog.pg_roles r ON r.oid = x.grantee
+WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND x.grantee <> c.relowner AND {_MINE}
+UNION ALL
+SELECT 'use', pg_catalog.format('%s on schema %I for %s', x.privilege_type, n.nspname,
+    coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC')), ''
+FROM pg_catalog.pg_namespace n
+CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) x LEFT JOIN pg_catalog.pg_roles r ON r.oid = x.grantee
+WHERE x.grantee <> n.nspowner AND {_MINE}
+UNION ALL
+SELECT 'call', pg_catalog.format('%s on %I.%I(%s) for %s', x.privilege_type, n.nspname, p.proname,
+    pg_catalog.oidvectortypes(p.proargtypes), coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC')),
+    pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.oidvectortypes(p.proargtypes))
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) x
+LEFT JOIN pg_catalog.pg_roles r ON r.oid = x.grantee
+WHERE x.grantee <> p.proowner AND {_MINE} AND NOT {_OF_EXTENSION.format("pg_catalog.pg_proc", "p.oid")}
+UNION ALL
 SELECT 'instead', pg_catalog.format('%I on %I.%I', r.rulename, n.nspname, c.relname),
     pg_catalog.format('%I.%I', n.nspname, c.relname)
 FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
@@ -140,7 +178,10 @@ CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a LEFT JOIN pg_catalog.pg_rol
 WHERE a.grantee <> c.relowner AND {_MINE}
 """
 
-_NEEDED = ("table", "view", "materialized view", "sequence", "column", "attribute", "function", "type", "value")
+_NEEDED = (
+    *("table", "view", "materialized view", "sequence", "column", "attribute", "function", "type", "value"),
+    *("extension", "operator", "text search configuration"),
+)
 """What the running release may name."""
 
 _GONE = {
@@ -149,6 +190,9 @@ _GONE = {
     "filled": "nobody can read it before it is refreshed",
     "writable": "the running release may write through it",
     "right": "the running release may need it",
+    "use": "the running release may need it",
+    "call": "the running release may need it",
+    "policy": "what it let through is not there for others any more",
     "unique": "the running release may count on it (ON CONFLICT)",
 }
 """What goes by itself, although that of which it is stays."""
@@ -213,6 +257,10 @@ def _still(kind: str, name: str, value: str, now: Known) -> bool:
         return kind != "short call" or int(now[kind, name]) >= int(value)
     if kind == "short call":
         return ("function", name) not in now
+    if kind == "call":
+        return ("function", value) not in now
+    if kind == "use":
+        return False
     if kind in ("writable", "filled"):
         return ("view" if kind == "writable" else "materialized view", name) not in now
     owner, *columns = value.split("\n")

@@ -276,7 +276,7 @@ def _replace(ground: Ground, work: str, wanted: Sequence[Entry]) -> list[Stateme
         if first is None or not mine or any(other.sql == one.sql for other in mine):
             continue
         if any(_unowned(other) == _unowned(one) for other in mine):
-            todo += [portable(line) for line in split(one.sql) if _OWNER.search(line.sql)]
+            todo += [portable(line) for line in split(one.sql) if _OWNER.search(line.sql) and not owned(line)]
             continue
         sql = bare(first.sql)
         if _REPLACED.match(sql):
@@ -414,6 +414,7 @@ _USED = """
     WHERE a.attinhcount = 0 AND (t.oid = %(type)s::regtype OR t.typelem = %(type)s::regtype)
     ORDER BY 1, a.attnum
 """
+_RANGE = "SELECT FROM pg_catalog.pg_range WHERE rngtypid = %s::regtype"
 _OLD = "plantroom_old"
 _TYPE = re.compile(rf"CREATE (TYPE|DOMAIN) ({_IDENT})")
 
@@ -439,10 +440,22 @@ def swap_types(ground: Ground, work: str, wanted: Sequence[Entry]) -> list[State
             if not used:
                 continue
             local = name.rpartition(".")[2].strip('"').replace('"', '""')[:40]
-            steps = [statement(f'ALTER {match.group(1)} {name} RENAME TO "{local}_{_OLD}"'), *made(want)]
+            aside = session.owner.execute(_RANGE.encode(), (name,)).fetchone() is not None
+            if aside:
+                # Its functions have its name, and are not its owner's to rename.
+                steps = [
+                    statement(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE text USING {column}::text")
+                    for table, column, *_ in used
+                ]
+                steps.append(statement(f"DROP TYPE {name}"))
+            else:
+                steps = [statement(f'ALTER {match.group(1)} {name} RENAME TO "{local}_{_OLD}"')]
+            steps += made(want)
             for table, column, _, type_name, default in used:
                 head = f"ALTER TABLE {table} ALTER COLUMN {column}"
-                steps += [statement(f"{head} DROP DEFAULT")] * (default is not None)
+                dropped = statement(f"{head} DROP DEFAULT")
+                steps = [dropped, *steps] if default is not None and aside else steps
+                steps += [dropped] * (default is not None and not aside)
                 steps.append(statement(f"{head} TYPE {type_name} USING {column}::text::{type_name}"))
                 steps += [statement(f"{head} SET DEFAULT {default}")] * (default is not None)
             ran += session.first([steps])

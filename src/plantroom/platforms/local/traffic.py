@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -79,15 +80,21 @@ class LocalTraffic:
         taken = {key for key, member in members.items() if member.port in strange}
         if taken == self._taken:
             return []
+        found = []
         async with self._balancer.changing():
             worker = await self._balancer.current()
-            for environment, instance in taken - self._taken:
-                server = f"{encode(environment)}/{encode(instance)}"
-                await self._tell_all(worker, [f"set server {server} state drain", f"shutdown sessions server {server}"])
-            for key in (self._taken - taken) & members.keys():
-                await self._admit(worker, *key, members[key])
-        found = [f"{key[1]} (account {strange[members[key].port]} has its port)" for key in taken - self._taken]
-        self._taken = taken
+            for key in sorted(taken - self._taken):
+                server = "/".join(map(encode, key))
+                # One that HAProxy does not have (yet) comes with the next look.
+                with suppress(PlatformError):
+                    await self._balancer.tell(worker, f"set server {server} state drain")
+                    await self._balancer.tell(worker, f"shutdown sessions server {server}")
+                    self._taken.add(key)
+                    found.append(f"{key[1]} (account {strange[members[key].port]} has its port)")
+            for key in sorted(self._taken - taken):
+                if key in members:
+                    await self._admit(worker, *key, members[key])
+                self._taken.discard(key)
         return found
 
     def shutdown(self) -> None:
