@@ -36,6 +36,7 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import RawValue, RetryPolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from tests.house import House, tiny_estate
@@ -240,7 +241,10 @@ def test_what_a_stranger_says_of_steps_is_passed_over(house: House) -> None:
 def test_what_was_overheard_is_good_for_nothing_else(house: House) -> None:
     told = night(house, "2.0", "again", repeats)
     assert len(told) == 2 * len(VERBS)
-    assert [one for one in told if one != "AccessError: Encoded failure"] == []
+    refused = [one for one in told if one == "AccessError: Encoded failure"]
+    # A workflow of his own may be taken away before it is through.
+    assert [one for one in told if one not in (*refused, "terminated by user via frontend")] == []
+    assert len(refused) > len(VERBS)
 
 
 async def decides(house: House) -> int:
@@ -339,17 +343,12 @@ def test_a_namespace_that_was_closed_is_made_anew(house: House) -> None:
 async def leaves_behind(house: House) -> list[str]:
     """Whatever stands under a name that Plantroom will use, or goes on by itself; what was still there in the end."""
     client = await stranger(house)
-    name = {"id": "train-squatted"}
     await asks_to_wait(client)
-    await client.start_workflow("Mallory", **name, task_queue="mallory")
-    await gone(client)
-    await client.start_workflow("Mallory", **name, task_queue=TASK_QUEUE)
-    await gone(client)
-    await client.start_workflow(trains.WORKFLOW, "x", **name, task_queue=TASK_QUEUE, start_delay=timedelta(days=99))
-    await gone(client)
+    await squats(client, "Mallory", "mallory")
+    await squats(client, "Mallory", TASK_QUEUE)
+    await squats(client, trains.WORKFLOW, TASK_QUEUE, start_delay=timedelta(days=99))
     for cron in ("* * * * *", "@every 1s"):
-        await client.start_workflow(trains.WORKFLOW, "x", **name, task_queue=TASK_QUEUE, cron_schedule=cron)
-        await gone(client)
+        await squats(client, trains.WORKFLOW, TASK_QUEUE, cron_schedule=cron)
     slow = UpdateTaskQueueConfigRequest.RateLimitUpdate(rate_limit=RateLimit(requests_per_second=0.001))
     await client.workflow_service.update_task_queue_config(
         UpdateTaskQueueConfigRequest(
@@ -403,6 +402,16 @@ async def asks_to_wait(client: Client) -> None:
                 except RPCError:
                     continue
                 return
+
+
+async def squats(client: Client, workflow: str, queue: str, **more: Any) -> None:
+    """Until it is taken away: what is listed of the one before may be late."""
+    for _ in range(100):
+        with contextlib.suppress(WorkflowAlreadyStartedError):
+            await client.start_workflow(workflow, "x", id="train-squatted", task_queue=queue, **more)
+            break
+        await asyncio.sleep(0.2)
+    await gone(client)
 
 
 async def gone(client: Client) -> None:

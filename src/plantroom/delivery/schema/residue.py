@@ -100,6 +100,8 @@ _GRANT = re.compile(
 )
 _OWNER = re.compile(rf" OWNER TO {_I}$")
 _OWNED = re.compile(rf" OWNER TO \"?({OWNER}|{SUPERUSER})\"?$")
+_SUPER = re.compile(rf" OWNER TO \"?{SUPERUSER}\"?$")
+"""The proof's own, to which nothing of anybody's belongs elsewhere."""
 _ROLES = re.compile(rf"((?:\b(?:OWNER TO|FROM|TO|FOR ROLE|FOR)|,) )\"?{OWNER}\"?(?=[\s,;]|$)")
 _IDENTITY = re.compile(rf"ALTER TABLE ({_IDENT}) ALTER COLUMN ({_I}) ADD GENERATED ")
 
@@ -276,7 +278,9 @@ def _replace(ground: Ground, work: str, wanted: Sequence[Entry]) -> list[Stateme
         if first is None or not mine or any(other.sql == one.sql for other in mine):
             continue
         if any(_unowned(other) == _unowned(one) for other in mine):
-            todo += [portable(line) for line in split(one.sql) if _OWNER.search(line.sql) and not owned(line)]
+            todo += [
+                portable(line) for line in split(one.sql) if _OWNER.search(line.sql) and not _SUPER.search(line.sql)
+            ]
             continue
         sql = bare(first.sql)
         if _REPLACED.match(sql):
@@ -314,7 +318,10 @@ def _inside(ground: Ground, work: str, wanted: Sequence[Entry]) -> list[Statemen
                 mine = have.get(want.key)
                 if mine is None or mine.sql == want.sql:
                     continue
-                todo = [[[statement(sql) for sql in form] for form in forms] for forms in inside.changes(mine, want)]
+                todo = [
+                    [[portable(statement(sql)) for sql in form] for form in forms]
+                    for forms in inside.changes(mine, want)
+                ]
                 if not cut_off:
                     for forms in todo:
                         ran += session.first(forms)
