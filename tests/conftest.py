@@ -14,6 +14,19 @@ import pytest
 from plantroom.runtime.database import Database, migrate
 from plantroom.runtime.postgres import Cluster
 
+_LONGEST = (
+    "test_up_killed.py",
+    "test_worker_killed.py",
+    "test_courier.py",
+    "test_engines_killed.py",
+    "test_patience.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes goes first: a file is one process's, and at the end the others would have nothing to do."""
+    items.sort(key=lambda item: _LONGEST.index(item.path.name) if item.path.name in _LONGEST else len(_LONGEST))
+
 
 @pytest.fixture(scope="session")
 def short_dir() -> Iterator[Path]:
