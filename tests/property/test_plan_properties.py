@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.golden.applied import applied
 from tests.property.test_placement_properties import estates
@@ -32,6 +32,8 @@ def as_applied(estate: Estate) -> Observed:
 @RUNS
 @given(estates())
 def test_an_applied_estate_plans_to_nothing(estate: Estate) -> None:
+    # Whoever found no room may find some in the next plan: one that is suspended is put where there is room by then.
+    assume(all(isinstance(one, tuple) for one in place(estate, {}).values()))
     plan = plan_of(estate, as_applied(estate))
     assert plan.effective == ()
 
