@@ -58,6 +58,7 @@ def test_what_stands_alone_and_what_is_a_boundary() -> None:
 def test_what_a_text_commits_is_committed_there() -> None:
     sql = "BEGIN; SET LOCAL lock_timeout = '1s'; DROP TABLE a; COMMIT; BEGIN; DROP TABLE b; END; DROP TABLE c"
     assert [one.boundary for one in split(sql)] == [False, True, True, False]
+    assert texts("SET role TO DEFAULT") == ["SET role TO DEFAULT"]
     assert texts("SET ROLE NONE; SELECT set_config('search_path', '', false)") == [
         "SET ROLE NONE",
         "SELECT set_config('search_path', '', false)",
@@ -77,6 +78,9 @@ def test_what_a_text_commits_is_committed_there() -> None:
         ("SELECT set_config('search_path', 'x', true)", "holds for one transaction only"),
         ("SET SESSION AUTHORIZATION other", "has what follows done by another role"),
         ("SET ROLE other", "has what follows done by another role"),
+        ("SET role='other'", "has what follows done by another role"),
+        ("SET SESSION role TO other", "has what follows done by another role"),
+        ("SET session_authorization = other", "has what follows done by another role"),
     ],
 )
 def test_what_is_no_sql_is_refused_with_its_line(sql: str, said: str) -> None:

@@ -75,7 +75,7 @@ _DENIED = "42501"
 _NO_TRANSACTION = "25P01"
 _NOT_GRANTED = ("01006", "01007")
 _GRANTS = re.compile(r"(GRANT|REVOKE)\b", re.IGNORECASE)
-_PLACED = re.compile(r"SET\s+default_table(?:space|_access_method)\s*(?:=|TO)\s*(?!'')", re.IGNORECASE)
+_PLACED = re.compile(r"(?:SET|SELECT)\b.*\bdefault_table(?:space|_access_method)\b", re.IGNORECASE | re.DOTALL)
 """Where and how something is to lie is part of what it is; of what is not here, nobody can say that it came there."""
 _UNDEFINED_OBJECT = "42704"
 _DUPLICATE_OBJECT = "42710"

@@ -25,7 +25,8 @@ _TAKEN_BACK = re.compile(
     r"(ABORT|ROLLBACK|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION|COMMIT\s+PREPARED|DISCARD)\b[^;]*;?\s*$", re.IGNORECASE
 )
 _ANOTHER = re.compile(
-    r"SET\s+(?:SESSION\s+|LOCAL\s+)?(?:ROLE|SESSION\s+AUTHORIZATION)\s+(?!(?:DEFAULT|NONE)\b)"
+    r"SET\s+(?:SESSION\s+|LOCAL\s+)?(?:ROLE|SESSION(?:\s+|_)AUTHORIZATION)\b"
+    r"(?!\s*(?:=|TO\b)?\s*(?:(?:DEFAULT|NONE)\b|'none'))"
     r"|SELECT\s+(?:pg_catalog\s*\.\s*)?set_config\s*\(\s*'(?:role|session_authorization)'",
     re.IGNORECASE,
 )
